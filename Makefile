@@ -1,0 +1,53 @@
+# Everything needs only Python 3.11+, git and make. `make help` lists what there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run run-kafka test check bench contracts migrate lock format
+
+help: ## What there is
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(READY): requirements.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || true
+	@touch $(READY)
+
+setup: $(READY) ## The virtual environment, from the lock
+
+run: $(READY) ## The whole product on embedded defaults, at http://127.0.0.1:8000 (PORT to change)
+	@$(BIN)/python -m deploy.laptop
+
+run-kafka: $(READY) ## The same on a real Kafka
+	@$(BIN)/python -m deploy.laptop --kafka
+
+test: $(READY) ## Every test; real Kafka where one can be had
+	@$(BIN)/python -m pytest
+
+check: $(READY) ## Style, types, import rules, generated contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m schemas.generate --check
+
+bench: $(READY) ## Speed, a line per figure, also in .data/bench.json
+	@$(BIN)/python -m tests.benchmarks
+
+contracts: $(READY) ## Write schemas/generated/ anew
+	@$(BIN)/python -m schemas.generate
+
+migrate: $(READY) ## Bring the database of SGB_DATABASE__URL to the newest schema
+	@$(BIN)/python -m deploy.migrate
+
+lock: ## Write requirements.lock anew
+	@test -x $(BIN)/uv || ($(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv)
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --group dev pyproject.toml -o requirements.lock
+
+format: $(READY)
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .

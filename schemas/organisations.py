@@ -1,0 +1,94 @@
+"""Organisations as every service knows them: who they are, when they are open, whom to tell next."""
+
+from __future__ import annotations
+
+from datetime import date, time
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.model import Model
+
+
+class OrganisationKind(StrEnum):
+    """What an organisation is; decides what its credential may do and what it may be told."""
+
+    POLICE = "police"
+    SOCIAL_CARE = "social-care"
+    LOCAL_AUTHORITY = "local-authority"
+    SCHOOL = "school"
+    SCHOOL_NURSING = "school-nursing"
+    HEALTH_VISITING = "health-visiting"
+    HOSPITAL = "hospital"
+    MENTAL_HEALTH = "mental-health"
+    GENERAL_PRACTICE = "general-practice"
+    EARLY_YEARS = "early-years"
+    CARE_PROVIDER = "care-provider"
+    PROBATION = "probation"
+    YOUTH_OFFENDING = "youth-offending"
+    VOLUNTARY = "voluntary"
+
+
+class RecipientRole(StrEnum):
+    """In which role an organisation is told."""
+
+    SCHOOL = "school"
+    SCHOOL_NURSING = "school-nursing"
+    HEALTH_VISITING = "health-visiting"
+    MASH = "mash"
+    RESPONSIBLE_AUTHORITY = "responsible-authority"
+    EXPLOITATION_TEAM = "exploitation-team"
+    EDUCATION_OFFICER = "education-officer"
+    EMERGENCY_DEPARTMENT = "emergency-department"
+    EARLY_YEARS = "early-years"
+    GENERAL_PRACTICE = "general-practice"
+    REFERRER = "referrer"
+    OTHER_AREA = "other-area"
+    REVIEWER = "reviewer"
+    DESIGNATED_OFFICER = "designated-officer"
+    DUTY_OFFICER = "duty-officer"
+    DEPUTY = "deputy"
+
+
+class DateRange(Model):
+    """Two dates, both included."""
+
+    first: date
+    last: date
+
+
+class Rung(Model):
+    """The next to be told when nobody confirms: one step of a ladder."""
+
+    organisation: str
+    role: RecipientRole
+
+
+class Organisation(Model):
+    """One organisation. `id` is opaque to the bus and safe in logs, keys and URLs."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$", examples=["urn-900001"])
+    kind: OrganisationKind
+    name: str = Field(min_length=1, max_length=200)
+    urn: str | None = Field(default=None, pattern=r"^\d{6}$")
+    ukprn: str | None = Field(default=None, pattern=r"^\d{8}$")
+    ods_code: str | None = Field(default=None, pattern=r"^[A-Z0-9]{3,10}$")
+    local_authority: str | None = Field(
+        default=None, description="The id of the local authority in whose area it lies."
+    )
+    successor: str | None = Field(
+        default=None, description="The id of the organisation that took its place."
+    )
+    opens_at: time | None = Field(default=None, description="Europe/London; None: the default.")
+    terms: tuple[DateRange, ...] = Field(default=(), description="School terms; empty: unknown.")
+    closures: tuple[DateRange, ...] = Field(default=(), description="Inset days, half-terms.")
+    nursing_provider: str | None = Field(
+        default=None, description="For a school: the id of its school-nursing provider."
+    )
+    covers_postcodes: tuple[str, ...] = Field(
+        default=(), description="Outward codes (B91) served or governed, for residence rules."
+    )
+    emergency_department: bool = False
+    channel: Literal["webhook", "mailbox", "fhir", "none"] = "mailbox"
+    ladder: tuple[Rung, ...] = ()
