@@ -1,0 +1,1 @@
+"""What every process is bolted to. No domain word is spoken here."""

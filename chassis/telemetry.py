@@ -1,0 +1,48 @@
+"""Logs: identifiers only. An error's own text may quote a row, so it is never logged."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from typing import Any
+
+import structlog
+
+from chassis.database import sqlstate
+from chassis.settings import LogSettings
+
+
+def configure_logs(settings: LogSettings) -> None:
+    """Send every log line to standard error, one JSON object (or readable line) each."""
+    level = logging.getLevelNamesMapping().get(settings.level.upper(), logging.INFO)
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if settings.json_lines
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, format="%(name)s %(levelname)s %(message)s")
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+def logger(name: str) -> Any:
+    """A logger whose event names are constants and whose data are fields."""
+    return structlog.get_logger(component=name)
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """What may be logged of an error: its type, its SQLSTATE and where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [f"{frame.filename.rsplit('/', 2)[-1]}:{frame.lineno} {frame.name}" for frame in frames]
+    return {"error": type(error).__name__, "sqlstate": sqlstate(error), "where": where[-4:]}
