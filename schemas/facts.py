@@ -199,7 +199,7 @@ class ResolutionOverdue(_Fact):
 
 
 class EventApplied(_Fact):
-    """An event that changes the directory itself (enrolment, organisation, retraction) took effect."""
+    """An event that changes the directory itself (an enrolment, an organisation) took effect."""
 
     fact_type: ClassVar[str] = "event.applied"
     topic: ClassVar[str] = "addressed"
@@ -352,21 +352,20 @@ NOTICE_FACTS: tuple[type[NoticeFact], ...] = (
     NoticeEscalated,
 )
 
-FACTS: dict[str, type[_Fact]] = {
-    fact.fact_type: fact
-    for fact in (
-        EventAccepted,
-        EventAddressed,
-        ResolutionNeeded,
-        ResolutionDecided,
-        ResolutionOverdue,
-        EventApplied,
-        EventRetracted,
-        OrganisationRecorded,
-        ClockMissed,
-        *NOTICE_FACTS,
-    )
-}
+_ALL: tuple[type[_Fact], ...] = (
+    EventAccepted,
+    EventAddressed,
+    ResolutionNeeded,
+    ResolutionDecided,
+    ResolutionOverdue,
+    EventApplied,
+    EventRetracted,
+    OrganisationRecorded,
+    ClockMissed,
+    *NOTICE_FACTS,
+)
+
+FACTS: dict[str, type[_Fact]] = {fact.fact_type: fact for fact in _ALL}
 """Every fact type, with the model that reads it."""
 
 
@@ -374,6 +373,4 @@ def notice_id(
     receipt: UUID, child_id: UUID, organisation: str, profile: str, part: str, rung: int
 ) -> UUID:
     """The id of an obligation: the same inputs give the same id, in whichever service."""
-    return uuid5(
-        _NOTICE_NAMESPACE, f"{receipt}|{child_id}|{organisation}|{profile}|{part}|{rung}"
-    )
+    return uuid5(_NOTICE_NAMESPACE, f"{receipt}|{child_id}|{organisation}|{profile}|{part}|{rung}")

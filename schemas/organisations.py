@@ -1,4 +1,4 @@
-"""Organisations as every service knows them: who they are, when they are open, whom to tell next."""
+"""Organisations as every service knows them: who they are, when open, whom to tell next."""
 
 from __future__ import annotations
 

@@ -1,0 +1,61 @@
+"""A child reported missing, and found."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from schemas.blocks import Adult, Basis, Child, Statement
+from schemas.events.event import Event
+from schemas.model import Model
+from schemas.reading import LongText, Moment, Text, Words
+
+MissingGrade = Literal["no-apparent", "low", "medium", "high"]
+
+
+class ChildMissing(Model):
+    """One missing child; `circumstances` and `exploitationMarkers` are for the MASH alone."""
+
+    child: Child
+    description: Text | None = Field(default=None, description="Appearance, clothes.")
+    last_seen_at: Moment | None = None
+    last_seen_place: Text | None = None
+    if_seen: Text | None = Field(default=None, description="What to do if the child is seen.")
+    circumstances: Text | None = None
+    exploitation_markers: Annotated[tuple[Words, ...], Field(max_length=50)] = ()
+
+
+class MissingReported(Event):
+    """One or more children missing together, with the grade that police gave."""
+
+    police_reference: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    reported_at: Moment
+    grade: MissingGrade
+    children: Annotated[tuple[ChildMissing, ...], Field(min_length=1, max_length=50)]
+    adults: Annotated[tuple[Adult, ...], Field(max_length=50)] = ()
+    narrative: LongText | None = None
+    statements: Annotated[tuple[Statement, ...], Field(max_length=200)] = ()
+    basis: Basis | None = None
+
+
+class ChildFound(Model):
+    """One child found; where, with whom and in what condition is told to nobody by this event."""
+
+    child: Child
+    where_found: Text | None = None
+    with_whom: Text | None = None
+    condition: Text | None = None
+
+
+class MissingFound(Event):
+    """Stop looking: everyone who was told that the child is missing is told that it is found."""
+
+    report: UUID | None = Field(
+        default=None, description="The receipt of the report, where the sender knows it."
+    )
+    police_reference: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    found_at: Moment
+    children: Annotated[tuple[ChildFound, ...], Field(min_length=1, max_length=50)]
+    basis: Basis | None = None

@@ -1,0 +1,55 @@
+"""Who may do what: agency kind × operation × event type, in one table.
+
+Everything that is not written here is refused.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from schemas.organisations import OrganisationKind as Kind
+
+
+class Operation(StrEnum):
+    """What a credential may be used for."""
+
+    SEND = "send"
+    READ_OWN_EVENTS = "read-own-events"
+    READ_NOTICES = "read-notices"
+    ACKNOWLEDGE_NOTICES = "acknowledge-notices"
+    RESOLVE = "resolve"
+
+
+ANY_AGENCY = frozenset(Kind)
+
+SENDERS: dict[str, frozenset[Kind]] = {
+    "domestic-abuse.recorded": frozenset({Kind.POLICE}),
+    "referral.submitted": ANY_AGENCY,
+    "referral.decided": frozenset({Kind.SOCIAL_CARE}),
+    "missing.reported": frozenset({Kind.POLICE, Kind.CARE_PROVIDER}),
+    "missing.found": frozenset({Kind.POLICE, Kind.CARE_PROVIDER}),
+    "enrolment.changed": frozenset({Kind.SCHOOL, Kind.LOCAL_AUTHORITY}),
+    "organisation.changed": frozenset({Kind.LOCAL_AUTHORITY, Kind.SOCIAL_CARE}),
+    "event.retracted": ANY_AGENCY,  # Only its own events: the source is bound to the credential.
+}
+"""Who may send which type of event."""
+
+OPERATORS: dict[Operation, frozenset[Kind]] = {
+    Operation.READ_OWN_EVENTS: ANY_AGENCY,
+    Operation.READ_NOTICES: ANY_AGENCY,  # Its own only: every agency is told of its referrals.
+    Operation.ACKNOWLEDGE_NOTICES: ANY_AGENCY,
+    Operation.RESOLVE: frozenset({Kind.SOCIAL_CARE}),
+}
+"""Who may do what does not depend on a type of event."""
+
+
+def may(kind: Kind, operation: Operation, event_type: str | None = None) -> bool:
+    """Whether an agency of this kind may do this; to send needs the type of event."""
+    if operation is Operation.SEND:
+        return event_type is not None and kind in SENDERS.get(event_type, frozenset())
+    return kind in OPERATORS[operation]
+
+
+def sendable(kind: Kind) -> frozenset[str]:
+    """The event types that an agency of this kind may send."""
+    return frozenset(event_type for event_type, kinds in SENDERS.items() if kind in kinds)

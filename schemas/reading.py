@@ -1,0 +1,87 @@
+"""How values of JSON are read: dates and times as text only, and errors that repeat no value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from typing import Annotated
+
+from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints, ValidationError
+
+from schemas.errors import FieldError, make_pointer
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_MOMENT = re.compile(
+    r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})", re.ASCII | re.IGNORECASE
+)
+
+
+def _only_day(value: object) -> object:
+    if isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value)):
+        return value
+    raise ValueError("must be a date: YYYY-MM-DD")
+
+
+def _only_moment(value: object) -> object:
+    if isinstance(value, date) or (isinstance(value, str) and _MOMENT.fullmatch(value)):
+        return value
+    raise ValueError("must be a time with an offset: YYYY-MM-DDThh:mm:ssZ (RFC 3339)")
+
+
+Day = Annotated[date, BeforeValidator(_only_day)]
+"""A calendar day. Numbers are refused, which pydantic alone would read as seconds since 1970."""
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_only_moment)]
+"""An instant with an offset (RFC 3339)."""
+
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+"""A name, a title, a reference: not blank."""
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4_000)]
+"""Free text about one child or one matter: not blank."""
+
+LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50_000)]
+"""A whole narrative."""
+
+OrganisationId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]
+"""The id of an organisation in the directory."""
+
+_MESSAGES = {
+    "missing": "is required",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "tuple_type": "must be a list",
+    "uuid_parsing": "must be a UUID",
+    "uuid_type": "must be a UUID",
+    "string_pattern_mismatch": "is not written in the form required",
+    "date_from_datetime_parsing": "must be a date: YYYY-MM-DD",
+    "date_parsing": "must be a date: YYYY-MM-DD",
+    "datetime_parsing": "must be a time with an offset: YYYY-MM-DDThh:mm:ssZ (RFC 3339)",
+    "timezone_aware": "must carry an offset, such as Z",
+}
+
+
+def read_errors(failure: ValidationError, *prefix: str | int) -> Iterator[FieldError]:
+    """pydantic's complaints as field errors, in words that cannot hold what was sent."""
+    for error in failure.errors(include_url=False, include_input=False):
+        context = error.get("ctx", {})
+        kind = error["type"]
+        if kind == "string_too_long":
+            message = f"must have at most {context['max_length']} characters"
+        elif kind == "string_too_short":
+            message = "must not be blank"
+        elif kind == "too_short":
+            message = f"must have at least {context['min_length']} items"
+        elif kind == "too_long":
+            message = f"must have at most {context['max_length']} items"
+        elif kind in ("literal_error", "enum"):
+            message = f"must be {context['expected']}"
+        elif kind == "value_error":
+            message = str(context["error"])
+        else:
+            message = _MESSAGES.get(kind, "is not valid")
+        yield FieldError(make_pointer(*prefix, *error["loc"]), kind.replace("_", "-"), message)
