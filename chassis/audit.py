@@ -20,7 +20,7 @@ class AuditRow(SQLModel):
     """One read or decision."""
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
-    at: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    at: datetime = Field(sa_type=DateTime(timezone=True))
     actor: str = Field(description="The organisation whose credential was used.")
     credential: str = Field(description="The id of the credential.")
     operation: str

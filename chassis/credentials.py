@@ -19,7 +19,7 @@ from sqlmodel import Field, SQLModel, col
 
 from chassis.clock import now
 from chassis.database import Database, Session
-from chassis.problems import Problem
+from chassis.problems import FieldError, Problem
 
 CACHE_SECONDS = 5.0
 """How long a revoked key may still be taken: the hot way does not ask the database each time."""
@@ -33,10 +33,10 @@ class CredentialRow(SQLModel):
     organisation: str = Field(index=True)
     name: str
     kind: str
-    scopes: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))  # type: ignore[call-overload]
+    scopes: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
     source: str | None = None
-    created_at: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
-    expires_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=DateTime(timezone=True))
+    expires_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
 
 Row = TypeVar("Row", bound=CredentialRow)
@@ -81,7 +81,7 @@ class Credentials(Generic[Row]):
                 .mappings()
                 .first()
             )
-        return self._table.model_construct(None, **dict(found)) if found else None
+        return self._table.model_construct(None, **dict(found)) if found else None  # type: ignore[return-value]
 
 
 async def make_key(session: Session, table: type[CredentialRow], **columns: Any) -> str:
@@ -119,8 +119,6 @@ def _hash(secret: str) -> bytes:
 
 
 def _refused(rule: str, detail: str) -> Problem:
-    from chassis.problems import FieldError
-
     return Problem(
         401,
         "not-authenticated",

@@ -27,11 +27,11 @@ class OutboundRow(SQLModel):
 
     id: UUID = Field(primary_key=True)
     state: str = Field(default=WAITING)
-    due_at: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    due_at: datetime = Field(sa_type=DateTime(timezone=True))
     attempts: int = 0
     claim_token: UUID | None = None
-    claimed_until: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
-    settled_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    claimed_until: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    settled_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
 
 @dataclass(frozen=True, slots=True)

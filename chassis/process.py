@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import uvicorn
@@ -81,7 +81,7 @@ async def keep_running(task: Task) -> None:
 
 
 @contextlib.asynccontextmanager
-async def running(tasks: Sequence[Task]):  # type: ignore[no-untyped-def]
+async def running(tasks: Sequence[Task]) -> AsyncIterator[None]:
     """Keep the tasks running inside the block; stop them, last first, at its end."""
     handles = [asyncio.create_task(keep_running(task), name=task.name) for task in tasks]
     try:
@@ -101,7 +101,7 @@ class _Server(uvicorn.Server):
     """uvicorn without its own signal handlers: the process owns those."""
 
     @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def]
+    def capture_signals(self) -> Iterator[None]:
         yield
 
 
@@ -135,7 +135,7 @@ async def serve(
         loop.add_signal_handler(number, stop)
     async with running([task for one in services for task in one.tasks]):
         serving = asyncio.create_task(server.serve())
-        while not server.started and not serving.done():
+        while not (server.started or serving.done()):  # noqa: ASYNC110 - uvicorn has no event
             await asyncio.sleep(0.01)
         if on_ready and server.started:
             await on_ready()

@@ -1,0 +1,190 @@
+"""Messages in a group's custody: retrying, waiting behind one that retries, or parked.
+
+They live in the consumer's database and change in the same transactions as its effects, so no
+partition is ever paused and nothing is swallowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from prometheus_client import Counter, Gauge
+from sqlalchemy import text
+
+from bus.facts import Fact
+from chassis.database import Session
+
+parked_total = Counter("bus_parked_total", "Messages parked for a person", ["group"])
+parked_now = Gauge("bus_parked_messages", "Messages parked and not yet replayed", ["group"])
+retrying_now = Gauge("bus_retrying_messages", "Messages retrying, or behind one", ["group"])
+
+RETRYING, WAITING, PARKED = "retrying", "waiting", "parked"
+
+_COLUMNS = "id, type, topic, key, payload, source, at, traceparent"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message in custody, with how it came there."""
+
+    fact: Fact
+    state: str
+    attempts: int
+    reason: str
+    first_failed_at: datetime | None
+    held_at: datetime
+
+
+async def mark_seen(session: Session, group: str, facts: Sequence[Fact]) -> list[Fact]:
+    """Mark facts as this group's; returns those that were new, in order, each once.
+
+    Waits for another consumer's open transaction that marks the same.
+    """
+    rows = await session.execute(
+        text("""insert into bus.seen (group_name, id)
+                select :group, unnest(cast(:ids as uuid[])) on conflict do nothing returning id"""),
+        {"group": group, "ids": [fact.id for fact in facts]},
+    )
+    fresh = {row[0] for row in rows}
+    new: list[Fact] = []
+    for fact in facts:
+        if fact.id in fresh:
+            fresh.discard(fact.id)
+            new.append(fact)
+    return new
+
+
+async def held_keys(session: Session, group: str, facts: Sequence[Fact]) -> set[str]:
+    """Which of the facts' keys are held by a retry."""
+    rows = await session.execute(
+        text("""select distinct key from bus.held
+                 where group_name = :group and key = any(:keys)
+                   and state in ('retrying', 'waiting')"""),
+        {"group": group, "keys": list({fact.key for fact in facts})},
+    )
+    return {row[0] for row in rows}
+
+
+async def hold(
+    session: Session,
+    group: str,
+    fact: Fact,
+    state: str,
+    reason: str,
+    due_in_seconds: float = 0.0,
+) -> None:
+    """Take a message into custody."""
+    await session.execute(
+        text(f"""insert into bus.held (group_name, {_COLUMNS}, state, attempts, reason, due_at,
+                                      first_failed_at)
+                values (:group, :id, :type, :topic, :key, :payload, :source, :at, :traceparent,
+                        :state, :attempts, :reason,
+                        clock_timestamp() + make_interval(secs => :due),
+                        case when :failed then clock_timestamp() end)"""),
+        {
+            "group": group,
+            "id": fact.id,
+            "type": fact.type,
+            "topic": fact.topic,
+            "key": fact.key,
+            "payload": fact.payload,
+            "source": fact.source,
+            "at": fact.at,
+            "traceparent": fact.traceparent,
+            "state": state,
+            "attempts": 0 if state == WAITING else 1,
+            "reason": reason,
+            "due": due_in_seconds,
+            "failed": state != WAITING,
+        },
+    )
+
+
+async def claim_due(session: Session, group: str) -> Held | None:
+    """Lock the next message to try again: the first of its key, due, not taken by another."""
+    row = (
+        await session.execute(
+            text(f"""select {_COLUMNS}, state, attempts, reason, first_failed_at, held_at
+                      from bus.held h
+                     where group_name = :group
+                       and (state = 'waiting'
+                            or (state = 'retrying' and due_at <= clock_timestamp()))
+                       and not exists (
+                           select 1 from bus.held e
+                            where e.group_name = h.group_name and e.key = h.key
+                              and e.state in ('retrying', 'waiting') and e.line < h.line)
+                     order by line limit 1 for update skip locked"""),
+            {"group": group},
+        )
+    ).first()
+    return _held(row) if row else None
+
+
+async def release(session: Session, group: str, fact_id: UUID) -> None:
+    """It was handled: out of custody."""
+    await session.execute(
+        text("delete from bus.held where group_name = :group and id = :id"),
+        {"group": group, "id": fact_id},
+    )
+
+
+async def hold_on(
+    session: Session, group: str, fact_id: UUID, state: str, reason: str, due_in_seconds: float
+) -> None:
+    """It failed again: later, or parked."""
+    await session.execute(
+        text("""update bus.held
+                   set state = :state, reason = :reason, attempts = attempts + 1,
+                       due_at = clock_timestamp() + make_interval(secs => :due),
+                       first_failed_at = coalesce(first_failed_at, clock_timestamp())
+                 where group_name = :group and id = :id"""),
+        {"group": group, "id": fact_id, "state": state, "reason": reason, "due": due_in_seconds},
+    )
+
+
+async def list_parked(session: Session, group: str | None = None) -> list[tuple[str, Held]]:
+    """Every parked message with its group, oldest first."""
+    rows = await session.execute(
+        text(f"""select group_name, {_COLUMNS}, state, attempts, reason, first_failed_at, held_at
+                  from bus.held where state = 'parked'
+                   and (cast(:group as text) is null or group_name = :group) order by line"""),
+        {"group": group},
+    )
+    return [(row.group_name, _held(row)) for row in rows]
+
+
+async def replay(session: Session, group: str, fact_id: UUID | None = None) -> int:
+    """Let parked messages go on, behind whatever of their key waits; returns how many."""
+    done = await session.execute(
+        text("""update bus.held
+                   set state = 'retrying', due_at = clock_timestamp(), first_failed_at = null,
+                       line = nextval(pg_get_serial_sequence('bus.held', 'line'))
+                 where group_name = :group and state = 'parked'
+                   and (cast(:id as uuid) is null or id = :id)"""),
+        {"group": group, "id": fact_id},
+    )
+    return int(done.rowcount)
+
+
+async def measure(session: Session, group: str) -> int:
+    """Set the gauges of a group; returns how many retry or wait behind one."""
+    rows = await session.execute(
+        text("""select count(*) filter (where state = 'parked'),
+                       count(*) filter (where state <> 'parked')
+                  from bus.held where group_name = :group"""),
+        {"group": group},
+    )
+    parked, retrying = rows.one()
+    parked_now.labels(group).set(parked)
+    retrying_now.labels(group).set(retrying)
+    return int(retrying)
+
+
+def _held(row: Any) -> Held:
+    fact = Fact(row.id, row.type, row.topic, row.key, bytes(row.payload), row.source, row.at,
+                row.traceparent)  # fmt: skip
+    return Held(fact, row.state, row.attempts, row.reason, row.first_failed_at, row.held_at)

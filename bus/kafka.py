@@ -1,0 +1,209 @@
+"""The Kafka road: consumer groups with explicit offsets, committed after the effects are.
+
+A crash between the two repeats messages, whose seen marks then stop a second effect. Every call to
+the broker has a deadline of ours, because the client's own calls may hang.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    KafkaError,
+    TopicAlreadyExistsError,
+)
+from prometheus_client import Counter
+
+from bus.consume import Consumer
+from bus.facts import Fact, Subscription
+from bus.settings import BusSettings
+from chassis.clock import now
+from chassis.database import Database
+from chassis.telemetry import logger
+
+log = logger("bus.kafka")
+
+offsets_lost = Counter(
+    "bus_offsets_out_of_range_total",
+    "Partitions whose committed offset the broker no longer has: messages may be lost",
+    ["group"],
+)
+
+POLL_MS = 500
+POLL_HOLDING_MS = 100
+CALL_SECONDS = 15.0
+
+
+class KafkaReader:
+    """Reads the topics for one group until cancelled; a failure ends it, to be started anew."""
+
+    def __init__(
+        self, subscription: Subscription, database: Database, settings: BusSettings
+    ) -> None:
+        self._consumer = Consumer(subscription, database, settings)
+        self._subscription = subscription
+        self._settings = settings
+
+    async def run(self) -> None:
+        """Join, poll, handle, commit."""
+        settings = self._settings
+        client = AIOKafkaConsumer(
+            bootstrap_servers=settings.kafka_servers,
+            group_id=settings.topic_prefix + self._subscription.group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=settings.session_timeout_ms,
+            heartbeat_interval_ms=max(300, settings.session_timeout_ms // 3),
+            max_poll_records=settings.batch_size,
+            fetch_max_wait_ms=100,
+            metadata_max_age_ms=30_000,
+        )
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                await client.start()
+            client.subscribe(
+                [settings.topic_prefix + topic for topic in self._subscription.topics],
+                listener=_Assigned(client, self._subscription.group),
+            )
+            while True:
+                holding = await self._consumer.retry_due()
+                records = await client.getmany(
+                    timeout_ms=POLL_HOLDING_MS if holding else POLL_MS,
+                    max_records=settings.batch_size,
+                )
+                if not records:
+                    continue
+                facts = [
+                    _read(record, settings.topic_prefix)
+                    for partition in records.values()
+                    for record in partition
+                ]
+                await self._consumer.take(facts)
+                await self._commit(
+                    client, {place: rows[-1].offset + 1 for place, rows in records.items()}
+                )
+        finally:
+            await _stop(client)
+
+    async def _commit(self, client: AIOKafkaConsumer, offsets: dict[TopicPartition, int]) -> None:
+        """Commit what is still ours; what another owns now, it reads again and has seen."""
+        mine = {place: at for place, at in offsets.items() if place in client.assignment()}
+        if not mine:
+            return
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                await client.commit(mine)
+        except (CommitFailedError, IllegalStateError):
+            log.info("offsets_not_committed", group=self._subscription.group, next="rebalanced")
+
+
+class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]
+    """On assignment, says loudly when the broker has lost what was not yet read."""
+
+    def __init__(self, client: AIOKafkaConsumer, group: str) -> None:
+        self._client = client
+        self._group = group
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        log.info("partitions_revoked", group=self._group, count=len(revoked))
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        log.info("partitions_assigned", group=self._group, count=len(assigned))
+        if not assigned:
+            return
+        async with asyncio.timeout(CALL_SECONDS):
+            first = await self._client.beginning_offsets(list(assigned))
+            last = await self._client.end_offsets(list(assigned))
+            for place in assigned:
+                committed = await self._client.committed(place)
+                if committed is not None and not first[place] <= committed <= last[place]:
+                    offsets_lost.labels(self._group).inc()
+                    log.error(
+                        "offset_out_of_range",
+                        group=self._group,
+                        topic=place.topic,
+                        partition=place.partition,
+                        committed=committed,
+                        next="reading from the earliest kept; compare with the log table",
+                    )
+
+
+async def make_topics(settings: BusSettings, topics: Sequence[str]) -> None:
+    """Make the topics with a fixed partition count; those that exist are left alone."""
+    client = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_servers)
+    try:
+        async with asyncio.timeout(CALL_SECONDS):
+            await client.start()
+            there = set(await client.list_topics())
+            missing = [
+                NewTopic(
+                    settings.topic_prefix + topic, settings.partitions, settings.replication_factor
+                )
+                for topic in topics
+                if settings.topic_prefix + topic not in there
+            ]
+            if missing:
+                try:
+                    await client.create_topics(missing)
+                except TopicAlreadyExistsError:
+                    log.info("topics_there", next="another process made them")
+    finally:
+        async with asyncio.timeout(CALL_SECONDS):
+            await client.close()
+
+
+async def check_broker(settings: BusSettings) -> None:
+    """Raise when no broker answers."""
+    client = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_servers, request_timeout_ms=1500)
+    try:
+        async with asyncio.timeout(1.5):
+            await client.start()
+    finally:
+        async with asyncio.timeout(1.5):
+            await client.close()
+
+
+def headers_of(fact: Fact) -> list[tuple[str, bytes]]:
+    """The CloudEvents headers of a fact (Kafka protocol binding, binary mode)."""
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", str(fact.id).encode()),
+        ("ce_type", fact.type.encode()),
+        ("ce_source", fact.source.encode()),
+        ("ce_time", fact.at.isoformat().encode()),
+        ("content-type", b"application/json"),
+    ]
+    if fact.traceparent:
+        headers.append(("traceparent", fact.traceparent.encode()))
+    return headers
+
+
+def _read(record: object, prefix: str) -> Fact:
+    headers = {name: value.decode() for name, value in record.headers}  # type: ignore[attr-defined]
+    time = headers.get("ce_time")
+    return Fact(
+        id=UUID(headers["ce_id"]),
+        type=headers.get("ce_type", ""),
+        topic=record.topic.removeprefix(prefix),  # type: ignore[attr-defined]
+        key=(record.key or b"").decode(),  # type: ignore[attr-defined]
+        payload=record.value or b"",  # type: ignore[attr-defined]
+        source=headers.get("ce_source", ""),
+        at=datetime.fromisoformat(time) if time else now(),
+        traceparent=headers.get("traceparent"),
+    )
+
+
+async def _stop(client: AIOKafkaConsumer) -> None:
+    """Stop within a deadline: the client's own stop can hang when the broker is away."""
+    try:
+        async with asyncio.timeout(3.0):
+            await client.stop()
+    except (TimeoutError, KafkaError):
+        log.warning("consumer_not_stopped", next="left behind; the group expires it")

@@ -1,0 +1,171 @@
+"""Reading the log without missing a late commit and without turning a key round.
+
+Positions are drawn at insert and seen at commit, so "everything after my cursor" skips what commits
+late. The safe position is found like this: note the last position drawn; then note who holds the
+appenders' lock; once those have ended, everything up to the noted position is settled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import psycopg
+from prometheus_client import Gauge
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+
+from bus.append import LOG_LOCK, Waker
+from bus.facts import Fact
+from bus.settings import BusSettings
+from chassis.database import Database, Session
+from chassis.telemetry import logger
+
+log = logger("bus.log")
+
+safe_position_age = Gauge(
+    "bus_safe_position_age_seconds", "For how long an open appender has kept readers waiting"
+)
+
+_LOOK = f"""
+    select case when is_called then last_value else 0 end from bus.log_position;
+    select virtualtransaction from pg_locks
+     where locktype = 'advisory' and objsubid = 1
+       and classid = {LOG_LOCK >> 32} and objid = {LOG_LOCK & 0xFFFFFFFF}
+       and database = (select oid from pg_database where datname = current_database())"""
+
+_READ = text("""
+    select position, id, type, topic, key, payload, source, at, traceparent from bus.log
+     where position > :after and position <= :safe and topic = any(:topics)
+     order by position limit :limit""")
+
+# Between two looks while an appender is still open, and at the least between any two.
+_OPEN_APPENDER_SECONDS = 0.002
+_NOTIFY_SECONDS = 0.002
+STALL_SECONDS = 2.0
+CHANNEL = "bus_log"
+
+
+class LogWatch:
+    """Knows the safe position of one database's log; shared by every reader of a process."""
+
+    def __init__(self, database: Database, settings: BusSettings) -> None:
+        url = make_url(database.settings.url.get_secret_value()).set(drivername="postgresql")
+        self._conninfo = url.render_as_string(hide_password=False)
+        self._poll_seconds = settings.poll_seconds
+        self._safe = 0
+        self._moved = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._announce = asyncio.Event()
+        self._waiting = 0
+        self._open: tuple[int, frozenset[str], float] | None = None
+        self._waker = Waker(self._on_commit)
+
+    @property
+    def safe(self) -> int:
+        """Everything at or below this position is settled."""
+        return self._safe
+
+    async def beyond(self, position: int, within_seconds: float) -> int:
+        """The safe position, once it is beyond the given one or the time is up."""
+        deadline = time.monotonic() + within_seconds
+        while self._safe <= position:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            self._waiting += 1
+            self._wake.set()
+            try:
+                await asyncio.wait_for(self._moved.wait(), left)
+            except TimeoutError:
+                break
+            finally:
+                self._waiting -= 1
+        return self._safe
+
+    async def run(self) -> None:
+        """Look, listen and announce until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._look_on())
+            group.create_task(self._listen())
+            group.create_task(self._notify())
+
+    def _on_commit(self) -> None:
+        self._wake.set()
+        self._announce.set()
+
+    async def _look_on(self) -> None:
+        async with await self._connect("look") as connection:
+            while True:
+                self._wake.clear()
+                if await self.look(connection):
+                    self._moved.set()
+                    self._moved = asyncio.Event()
+                pause = _OPEN_APPENDER_SECONDS if self._open else self._poll_seconds
+                if self._open and not self._wake.is_set():
+                    await asyncio.sleep(pause)
+                    continue
+                try:
+                    await asyncio.wait_for(self._wake.wait(), pause)
+                except TimeoutError:
+                    continue
+
+    async def look(self, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> bool:
+        """Look once; True when the safe position moved."""
+        cursor = await connection.execute(_LOOK)
+        row = await cursor.fetchone()
+        last = int(str(row[0])) if row else 0
+        cursor.nextset()
+        holders = frozenset(str(row[0]) for row in await cursor.fetchall())
+        before = self._safe
+        at = time.monotonic()
+        if not holders:
+            self._safe, self._open = max(before, last), None
+        else:
+            if self._open is not None and not (self._open[1] & holders):
+                self._safe, self._open = max(before, self._open[0]), None
+            if self._open is None and last > self._safe:
+                self._open = (last, holders, at)
+        age = at - self._open[2] if self._open else 0.0
+        safe_position_age.set(age)
+        if age > STALL_SECONDS:
+            log.warning("log_stalled", seconds=round(age, 1), next="ends with the open appender")
+        return self._safe > before
+
+    async def _listen(self) -> None:
+        async with await self._connect("listen") as connection:
+            await connection.execute(f"listen {CHANNEL}")
+            async for _ in connection.notifies():
+                self._wake.set()
+
+    async def _notify(self) -> None:
+        """Tell other processes, after the commit and on a connection of its own: inside the
+        transaction NOTIFY takes a lock that halves the commits a second."""
+        async with await self._connect("notify") as connection:
+            while True:
+                await self._announce.wait()
+                self._announce.clear()
+                await connection.execute(f"notify {CHANNEL}")
+                await asyncio.sleep(_NOTIFY_SECONDS)
+
+    async def _connect(self, purpose: str) -> psycopg.AsyncConnection[tuple[object, ...]]:
+        return await psycopg.AsyncConnection.connect(
+            self._conninfo, autocommit=True, application_name=f"bus-{purpose}", connect_timeout=5
+        )
+
+
+async def read_log(
+    session: Session, topics: Sequence[str], after: int, safe: int, limit: int
+) -> list[tuple[int, Fact]]:
+    """Facts of the topics after a position, each with its own, in order, up to a safe one."""
+    rows = (
+        await session.execute(
+            _READ, {"after": after, "safe": safe, "topics": list(topics), "limit": limit}
+        )
+    ).all()
+    return [
+        (row.position, Fact(row.id, row.type, row.topic, row.key, bytes(row.payload),
+                            row.source, row.at, row.traceparent))
+        for row in rows
+    ]  # fmt: skip

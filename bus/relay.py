@@ -1,0 +1,135 @@
+"""Carries the log to Kafka. One relay is active per log: the holder of a session advisory lock.
+
+A chunk is sent whole or begun again: at the first failure the producer is discarded and the relay
+resumes from its recorded position, so that within a key nothing later overtakes what failed.
+Repeats are possible; readers' seen marks stop a second effect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from prometheus_client import Counter, Gauge
+from sqlalchemy import text
+
+from bus.facts import Fact
+from bus.kafka import headers_of
+from bus.log import LogWatch, read_log
+from bus.settings import BusSettings
+from chassis.database import Database, Session
+from chassis.telemetry import logger
+
+log = logger("bus.relay")
+
+relayed = Counter("bus_relayed_total", "Facts carried to Kafka")
+relay_leads = Gauge("bus_relay_leads", "1 where this process carries the log")
+
+RELAY = "relay"
+RELAY_LOCK = 0x5347_4255_5352_4C59
+CHUNK = 500
+CANDIDATE_SECONDS = 1.0
+
+_MAKE = text("insert into bus.cursors (reader) values (:reader) on conflict do nothing")
+_LEAD = text("select pg_try_advisory_lock(:lock)")
+_FIND = text("select position from bus.cursors where reader = :reader")
+_MOVE = text("""update bus.cursors set position = :after, moved_at = clock_timestamp()
+                 where reader = :reader and position = :before""")
+
+
+class RelayFailedError(Exception):
+    """The broker did not take a chunk in time, or another relay moved the position."""
+
+
+class Relay:
+    """Carries one database's log until cancelled; a failure ends it, to be started anew."""
+
+    def __init__(
+        self, database: Database, watch: LogWatch, settings: BusSettings, topics: tuple[str, ...]
+    ) -> None:
+        self._database = database
+        self._watch = watch
+        self._settings = settings
+        self._topics = topics
+
+    async def run(self) -> None:
+        """Wait to lead, then carry. The lock and the position share one connection: when it is
+        lost, the lead is lost and the position cannot move."""
+        async with self._database.reading() as session:
+            await session.execute(_MAKE, {"reader": RELAY})
+            while not await _lead(session):  # noqa: ASYNC110 - PostgreSQL has no event for it
+                await asyncio.sleep(CANDIDATE_SECONDS)
+            relay_leads.set(1)
+            producer = self._producer()
+            try:
+                async with asyncio.timeout(self._settings.send_seconds):
+                    await producer.start()
+                await self._carry(session, producer)
+            finally:
+                relay_leads.set(0)
+                await _discard(producer)
+                # The connection goes back to the pool, so its session lock must not stay.
+                with contextlib.suppress(Exception):
+                    await session.execute(text("select pg_advisory_unlock_all()"))
+
+    async def _carry(self, session: Session, producer: AIOKafkaProducer) -> None:
+        position: int = (await session.execute(_FIND, {"reader": RELAY})).scalar_one()
+        while True:
+            safe = await self._watch.beyond(position, self._settings.poll_seconds)
+            rows = await read_log(session, self._topics, position, safe, CHUNK)
+            if not rows:
+                continue
+            await self._send(producer, rows)
+            after = rows[-1][0]
+            values = {"reader": RELAY, "before": position, "after": after}
+            if (await session.execute(_MOVE, values)).rowcount != 1:
+                raise RelayFailedError("another relay moved the position")
+            relayed.inc(len(rows))
+            position = after
+
+    async def _send(self, producer: AIOKafkaProducer, rows: Sequence[tuple[int, Fact]]) -> None:
+        try:
+            async with asyncio.timeout(self._settings.send_seconds):
+                waiting = [
+                    await producer.send(
+                        self._settings.topic_prefix + fact.topic,
+                        key=fact.key.encode(),
+                        value=fact.payload,
+                        headers=headers_of(fact),
+                    )
+                    for _, fact in rows
+                ]
+                await asyncio.gather(*waiting)
+        except (TimeoutError, KafkaError) as error:
+            raise RelayFailedError("the broker did not take a chunk") from error
+
+    def _producer(self) -> AIOKafkaProducer:
+        settings = self._settings
+        return AIOKafkaProducer(
+            bootstrap_servers=settings.kafka_servers,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            max_batch_size=262_144,
+            max_request_size=4_194_304,
+            # Longer than a chunk's deadline, so that a batch never expires inside the client
+            # while a later one of the same key goes through.
+            request_timeout_ms=int(settings.send_seconds * 3000),
+        )
+
+
+async def _lead(session: Session) -> bool:
+    """Whether this connection now holds the relay's lock."""
+    return bool((await session.execute(_LEAD, {"lock": RELAY_LOCK})).scalar())
+
+
+async def _discard(producer: AIOKafkaProducer) -> None:
+    """Stop within a deadline; its unsent messages are sent again from the log."""
+    try:
+        async with asyncio.timeout(2.0):
+            await producer.stop()
+    except (TimeoutError, KafkaError):
+        log.warning("producer_discarded", next="the chunk is sent again from the log")

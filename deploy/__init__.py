@@ -1,0 +1,1 @@
+"""How the product is run: on a laptop, in containers, in production."""

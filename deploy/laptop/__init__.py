@@ -1,0 +1,1 @@
+"""Everything in one process on embedded defaults: what `make run` starts."""
