@@ -34,6 +34,7 @@ class Profile(StrEnum):
     MISSING_FOUND = "missing-found"
     REFERRER_OUTCOME = "referrer-outcome"
     HAND_OFF = "hand-off"
+    RECEIPT = "receipt"
     WITHDRAWAL = "withdrawal"
     ALERT = "alert"
 

@@ -1,0 +1,41 @@
+"""Content profiles: what each class of recipient is told, and the projections that make it."""
+
+from schemas.profiles.content import (
+    HANDLING,
+    Alert,
+    Content,
+    EarlyYearsMinimal,
+    EventContent,
+    HandOff,
+    HealthMinimal,
+    LaEducation,
+    MashIncident,
+    MissingAlert,
+    MissingFound,
+    PublicReceipt,
+    ReferrerOutcome,
+    SchoolFull,
+    Withdrawal,
+)
+from schemas.profiles.render import MODELS, NothingToRender, render
+
+__all__ = [
+    "HANDLING",
+    "MODELS",
+    "Alert",
+    "Content",
+    "EarlyYearsMinimal",
+    "EventContent",
+    "HandOff",
+    "HealthMinimal",
+    "LaEducation",
+    "MashIncident",
+    "MissingAlert",
+    "MissingFound",
+    "NothingToRender",
+    "PublicReceipt",
+    "ReferrerOutcome",
+    "SchoolFull",
+    "Withdrawal",
+    "render",
+]
