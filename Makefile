@@ -33,13 +33,13 @@ check: $(READY) ## Style, types, import rules, generated contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m schemas.generate --check
+	@$(BIN)/python -m deploy.contracts --check
 
 bench: $(READY) ## Speed, a line per figure, also in .data/bench.json
 	@$(BIN)/python -m tests.benchmarks
 
 contracts: $(READY) ## Write schemas/generated/ anew
-	@$(BIN)/python -m schemas.generate
+	@$(BIN)/python -m deploy.contracts
 
 migrate: $(READY) ## Bring the database of SGB_DATABASE__URL to the newest schema
 	@$(BIN)/python -m deploy.migrate

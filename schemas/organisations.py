@@ -71,8 +71,8 @@ class Organisation(Model):
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$", examples=["urn-900001"])
     kind: OrganisationKind
     name: str = Field(min_length=1, max_length=200)
-    urn: str | None = Field(default=None, pattern=r"^\d{6}$")
-    ukprn: str | None = Field(default=None, pattern=r"^\d{8}$")
+    urn: str | None = Field(default=None, pattern=r"^[0-9]{6}$")
+    ukprn: str | None = Field(default=None, pattern=r"^[0-9]{8}$")
     ods_code: str | None = Field(default=None, pattern=r"^[A-Z0-9]{3,10}$")
     local_authority: str | None = Field(
         default=None, description="The id of the local authority in whose area it lies."

@@ -35,13 +35,19 @@ Day = Annotated[date, BeforeValidator(_only_day)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_only_moment)]
 """An instant with an offset (RFC 3339)."""
 
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+def _text(most: int) -> StringConstraints:
+    # The pattern tells readers of the JSON Schema too that spaces alone are no text.
+    return StringConstraints(strip_whitespace=True, min_length=1, max_length=most, pattern=r"\S")
+
+
+Words = Annotated[str, _text(200)]
 """A name, a title, a reference: not blank."""
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4_000)]
+Text = Annotated[str, _text(4_000)]
 """Free text about one child or one matter: not blank."""
 
-LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50_000)]
+LongText = Annotated[str, _text(50_000)]
 """A whole narrative."""
 
 OrganisationId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]

@@ -63,7 +63,7 @@ class NamedChild(Model):
 class ToldNhsNumber(Model):
     """An NHS number whose check digit holds; only a verified one may be filed by a machine."""
 
-    value: Annotated[str, Field(pattern=r"^\d{10}$")]
+    value: Annotated[str, Field(pattern=r"^[0-9]{10}$")]
     status: Literal["verified", "unverified"]
 
 
