@@ -18,9 +18,9 @@ import tempfile
 import time
 from base64 import urlsafe_b64encode
 from pathlib import Path
+from secrets import token_bytes
 from types import TracebackType
 from typing import Self
-from uuid import uuid4
 
 from deploy.kafka.jars import KafkaUnavailable, ensure_jars, find_java
 from deploy.kafka.probe import count_brokers
@@ -225,7 +225,8 @@ class LocalKafka:
         folder = self._existing_folder()
         if (folder / "log" / "meta.properties").exists():
             return
-        cluster = urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
+        # 16 bytes; the first is fixed, because an id that begins with "-" is read as an option.
+        cluster = urlsafe_b64encode(b"s" + token_bytes(15)).decode().rstrip("=")
         tool = ["kafka.tools.StorageTool", "format", "--cluster-id", cluster]
         done = subprocess.run(
             [*self._java(java, classes), *tool, "--config", str(folder / "server.properties")],

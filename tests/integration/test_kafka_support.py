@@ -176,8 +176,9 @@ def test_the_mock_is_loud_and_refused_under_ci(
         "def test_send(kafka_broker): assert not kafka_broker.is_real\n"
     )
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = real_kafka: needs a real one\n")
-    environment = {**os.environ, "CI": ci, "SGB_TEST_KAFKA": "mock", "PYTHONPATH": str(_ROOT)}
-    environment.pop("KAFKA_BOOTSTRAP_SERVERS", None)
+    environment = {**os.environ, "CI": ci, "KAFKA_FOR_TESTS": "mock", "PYTHONPATH": str(_ROOT)}
+    for inherited in ("KAFKA_BOOTSTRAP_SERVERS", "PYTEST_ADDOPTS"):
+        environment.pop(inherited, None)
     command = [sys.executable, "-m", "pytest", "--rootdir", str(tmp_path), str(tmp_path)]
 
     done = subprocess.run(
@@ -193,7 +194,7 @@ def test_the_mock_is_loud_and_refused_under_ci(
 
 def _needs_local_kafka() -> None:
     try:
-        choice = choose({"SGB_TEST_KAFKA": "local"})
+        choice = choose({"KAFKA_FOR_TESTS": "local"})
     except pytest.UsageError as missing:
         if os.environ.get("CI") == "true":
             raise

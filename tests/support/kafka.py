@@ -3,7 +3,7 @@
 In this order: `KAFKA_BOOTSTRAP_SERVERS`; a container where a Docker engine answers; a real broker
 from Maven Central's jars where Java and Maven are; else librdkafka's mock brokers, said loudly,
 with the tests marked `real_kafka` skipped. Under `CI=true` the mock is refused.
-`SGB_TEST_KAFKA` (container, local or mock) takes one kind and no other.
+`KAFKA_FOR_TESTS` (container, local or mock) takes one kind and no other.
 
 A pytest plugin: `pytest_plugins = ["tests.support.kafka"]` gives the fixture `kafka_broker`.
 """
@@ -80,10 +80,10 @@ def choose(environment: Mapping[str, str]) -> Choice:
     servers = environment.get("KAFKA_BOOTSTRAP_SERVERS")
     if servers:
         return Choice("given", f"the broker of KAFKA_BOOTSTRAP_SERVERS, {servers}")
-    wanted = environment.get("SGB_TEST_KAFKA", "")
+    wanted = environment.get("KAFKA_FOR_TESTS", "")
     if wanted not in ("", *get_args(Kind)):
-        raise pytest.UsageError(f"SGB_TEST_KAFKA={wanted} is none of container, local and mock.")
-    missing = "SGB_TEST_KAFKA asks for it"
+        raise pytest.UsageError(f"KAFKA_FOR_TESTS={wanted} is none of container, local and mock.")
+    missing = "KAFKA_FOR_TESTS asks for it"
     if wanted == "container" or (not wanted and _docker_answers(environment)):
         return Choice("container", f"Apache Kafka {kafka_version()} in a container")
     if wanted != "mock":
