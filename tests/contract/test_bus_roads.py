@@ -1,0 +1,144 @@
+"""The bus contract on both roads, and what only one of them can suffer."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from bus import BusSettings, open_road
+from chassis.database import Database
+from deploy.laptop.postgres import EmbeddedPostgres
+from deploy.migrate import migrate_everything
+from tests.contract.bus_contract import BusContract, CrashContract
+from tests.support.bus_harness import Harness, make_fact, recording
+from tests.support.bus_worker import EFFECTS, TOPICS
+from tests.support.kafka import Broker
+from tests.support.postgres import open_database
+from tests.support.waiting import eventually
+
+BROKER_AWAY_SECONDS = 60.0
+
+
+async def _harness(database: Database, url: str, settings: BusSettings) -> AsyncIterator[Harness]:
+    async with database.transaction() as session:
+        await session.execute(text(EFFECTS))
+    harness = Harness(database, url, settings)
+    yield harness
+    harness.end_workers()
+
+
+@pytest.fixture
+async def on_log(database: Database, database_url: str) -> AsyncIterator[Harness]:
+    """The embedded log."""
+    async for harness in _harness(database, database_url, BusSettings()):
+        yield harness
+
+
+@pytest.fixture
+async def on_kafka(
+    database: Database, database_url: str, kafka_broker: Broker
+) -> AsyncIterator[Harness]:
+    """Kafka, with topics of the test's own."""
+    settings = BusSettings(
+        url=f"kafka://{kafka_broker.bootstrap_servers}",
+        topic_prefix=f"t{uuid4().hex[:8]}.",
+        partitions=4,
+        session_timeout_ms=6000,
+    )
+    await open_road(settings, database, TOPICS).make_topics()
+    async for harness in _harness(database, database_url, settings):
+        yield harness
+
+
+class TestOnTheEmbeddedLog(BusContract, CrashContract):
+    """Read straight from PostgreSQL."""
+
+    @pytest.fixture
+    def harness(self, on_log: Harness) -> Harness:
+        return on_log
+
+
+class TestOnKafka(BusContract):
+    """Carried by the relay, read from Kafka."""
+
+    @pytest.fixture
+    def harness(self, on_kafka: Harness) -> Harness:
+        return on_kafka
+
+
+@pytest.mark.real_kafka
+class TestCrashesOnKafka(CrashContract):
+    """What the mock brokers cannot show."""
+
+    @pytest.fixture
+    def harness(self, on_kafka: Harness) -> Harness:
+        return on_kafka
+
+    async def test_a_broker_that_goes_away_for_a_minute_loses_and_repeats_nothing(
+        self, harness: Harness, kafka_broker: Broker
+    ) -> None:
+        if kafka_broker.kill is None or kafka_broker.start is None:
+            pytest.fail("this broker cannot be killed: run against one of the suite's own")
+        async with harness.listening(g=recording("g")):
+            facts = await harness.publish_many(keys=8, per_key=10)
+            publishing = asyncio.create_task(
+                harness.publish_many(keys=8, per_key=60, pause_seconds=1.0)
+            )
+            await asyncio.to_thread(kafka_broker.kill)
+            await asyncio.sleep(BROKER_AWAY_SECONDS)
+            await asyncio.to_thread(kafka_broker.start)
+            facts += await publishing
+            await eventually(lambda: harness.has_effects("g", len(facts)), 60)
+        await _reconcile_two_rounds(harness, len(facts))
+
+
+async def _reconcile_two_rounds(harness: Harness, count: int) -> None:
+    """Both rounds number their keys from nought, so only loss and repetition are counted here."""
+    effects = await harness.effects("g")
+    assert len({fact for fact, _, _ in effects}) == len(effects) == count
+
+
+@pytest.fixture
+def own_server() -> Iterator[EmbeddedPostgres]:
+    """A durable PostgreSQL that the test may kill."""
+    with tempfile.TemporaryDirectory(prefix="sgb-killed-", dir="/var/tmp") as folder:  # noqa: S108
+        Path(folder).chmod(0o755)
+        server = EmbeddedPostgres(Path(folder) / "postgres")
+        server.start()
+        migrate_everything(server.url())
+        yield server
+        server.stop()
+
+
+async def test_a_database_that_is_killed_loses_and_repeats_nothing(
+    own_server: EmbeddedPostgres,
+) -> None:
+    async with open_database(own_server.url()) as database:
+        async for harness in _harness(database, own_server.url(), BusSettings()):
+            async with harness.listening(g=recording("g")):
+                first = [make_fact(number, f"k{number % 5}") for number in range(200)]
+                await harness.publish(*first)
+                await asyncio.to_thread(own_server.kill)
+                await asyncio.to_thread(own_server.start)
+                last = [make_fact(number, f"k{number % 5}") for number in range(200, 260)]
+                await eventually(lambda: _published(harness, last), 60)
+                await eventually(lambda: harness.has_effects("g", 260), 60)
+            await harness.reconcile("g", [*first, *last])
+
+
+async def _published(harness: Harness, facts: list[object]) -> bool:
+    """True once the restarted server took them (the pool's old connections fail once each)."""
+    from chassis.database import is_away
+
+    try:
+        await harness.publish(*facts)  # type: ignore[arg-type]
+    except Exception as error:  # noqa: BLE001 - only what says that the server is away is awaited
+        assert is_away(error)
+        return False
+    return True
