@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,18 +20,14 @@ from secrets import token_bytes
 from types import TracebackType
 from typing import Self
 
+from deploy.kafka.configuration import properties
 from deploy.kafka.jars import KafkaUnavailable, ensure_jars, find_java
+from deploy.kafka.ports import HOST, free_ports, is_free
 from deploy.kafka.probe import count_brokers
 
 _LOGGING = Path(__file__).with_name("log4j2.properties")
-_HOST = "127.0.0.1"
-# Below the range from which Linux and macOS take the ports of outgoing connections. A client that
-# keeps trying a dead broker on a port of that range can end up connected to itself, and the
-# broker then cannot have its port back.
-_PORTS = range(15_000, 30_000)
-_PORT_ATTEMPTS = 20
-# Measured: 256 MB are enough for a test, 512 leave room for a load test; no second-tier compiler,
-# because start time matters more than throughput here.
+# Measured: 380 MB resident after a load test. No second-tier compiler, because start time matters
+# more than throughput here.
 _JAVA_OPTIONS = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
 _START_SECONDS = 60.0  # It takes 2 to 4 s alone; a busy machine of two cores needs many more.
 _STOP_SECONDS = 20.0
@@ -71,7 +65,7 @@ class LocalKafka:
         """Where clients connect, such as "127.0.0.1:21092"; known after the first `start()`."""
         if not self._port:
             raise RuntimeError("The broker has not been started yet.")
-        return f"{_HOST}:{self._port}"
+        return f"{HOST}:{self._port}"
 
     @property
     def log_file(self) -> Path:
@@ -186,7 +180,7 @@ class LocalKafka:
         remembered = self._existing_folder() / "ports"
         if not self._port and remembered.exists():
             ports = [int(port) for port in remembered.read_text().split()]
-            if len(ports) == 2 and all(_is_free(port) for port in ports):
+            if len(ports) == 2 and all(is_free(port) for port in ports):
                 self._port, self._controller_port = ports
         if not self._port:
             self._port, self._controller_port = free_ports()
@@ -194,32 +188,8 @@ class LocalKafka:
 
     def _write_configuration(self) -> None:
         folder = self._existing_folder()
-        settings = {
-            "process.roles": "broker,controller",
-            "node.id": "1",
-            "controller.quorum.voters": f"1@{_HOST}:{self._controller_port}",
-            "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://{_HOST}:{self._port},"
-            f"CONTROLLER://{_HOST}:{self._controller_port}",
-            "advertised.listeners": f"PLAINTEXT://{_HOST}:{self._port}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-            "log.dirs": str(folder / "log"),
-            # A broker that was killed is let in again when its old session ends: 3 s instead of 11.
-            "broker.session.timeout.ms": "2000",
-            "broker.heartbeat.interval.ms": "300",
-            "offsets.topic.replication.factor": "1",
-            "offsets.topic.num.partitions": "4",
-            "transaction.state.log.replication.factor": "1",
-            "transaction.state.log.min.isr": "1",
-            "transaction.state.log.num.partitions": "4",
-            "share.coordinator.state.topic.replication.factor": "1",
-            "share.coordinator.state.topic.min.isr": "1",
-            "share.coordinator.state.topic.num.partitions": "1",
-            "group.initial.rebalance.delay.ms": "0",
-            "auto.create.topics.enable": "false",
-        }
-        lines = [f"{name}={value}" for name, value in settings.items()]
-        (folder / "server.properties").write_text("\n".join(lines) + "\n")
+        content = properties(folder / "log", self._port, self._controller_port)
+        (folder / "server.properties").write_text(content)
 
     def _format(self, java: str, classes: str) -> None:
         folder = self._existing_folder()
@@ -269,7 +239,7 @@ class LocalKafka:
 
     def _wait_until_it_answers(self) -> None:
         ends_at = time.monotonic() + _START_SECONDS
-        while count_brokers(_HOST, self._port) == 0:
+        while count_brokers(HOST, self._port) == 0:
             if self.pid is None:
                 raise KafkaUnavailable(f"Kafka ended while starting. {self._last_words()}")
             if time.monotonic() > ends_at:
@@ -297,23 +267,3 @@ class LocalKafka:
             self._pipe = None
         self._process = None
         self._paused = False
-
-
-def free_ports() -> tuple[int, int]:
-    """Two loopback ports that nobody uses now and no outgoing connection will take."""
-    candidates = random.sample(_PORTS, _PORT_ATTEMPTS * 2)
-    free = [port for port in candidates if _is_free(port)]
-    if len(free) < 2:
-        raise KafkaUnavailable(f"No two free ports on {_HOST} from {_PORTS.start} on.")
-    return free[0], free[1]
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # As the broker's own sockets do: connections of an earlier run may linger on the port.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, port))
-        except OSError:
-            return False
-        return True

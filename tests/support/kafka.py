@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from deploy.kafka.broker import LocalKafka, free_ports
+from deploy.kafka.broker import LocalKafka
 from deploy.kafka.jars import (
     KafkaUnavailable,
     ensure_jars,
@@ -32,6 +32,7 @@ from deploy.kafka.jars import (
     have_jars,
     kafka_version,
 )
+from deploy.kafka.ports import free_ports
 from deploy.kafka.probe import count_brokers
 
 Kind = Literal["given", "container", "local", "mock"]
