@@ -57,6 +57,9 @@ _STREET_WORDS = {
     "sq": "square", "terr": "terrace", "gr": "grove",
 }  # fmt: skip
 
+_DWELLINGS = frozenset({"flat", "apartment", "apt", "unit", "room"})
+"""Words before the number of a part of a house, which alone is no address."""
+
 
 def fold(text: str) -> str:
     """Text without case, accents, and the several ways of writing apostrophes and hyphens."""
@@ -141,15 +144,16 @@ def address_phrases(lines: Iterable[str]) -> set[str]:
     phrases: set[str] = set()
     for place, line in enumerate(lines):
         words = _street_words(line)
+        if len(words) >= 2 and words[0] in _DWELLINGS:
+            words = words[2:]
         numbered = [word for word in words if any(mark.isdigit() for mark in word)]
         plain = [word for word in words if word not in numbered]
         if numbered and plain:
             phrases.add(" ".join(words))
             if len(plain) >= 2:
                 phrases.add(" ".join(plain))
-            if "flat" not in words:
-                break
-        elif place == 0 and len(plain) >= 2:
+            break
+        if place == 0 and len(plain) >= 2:
             phrases.add(" ".join(plain))
     return phrases
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Annotated
 
@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints, V
 
 from schemas.errors import FieldError, make_pointer
 
+_Place = tuple[int | str, ...]
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _MOMENT = re.compile(
     r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})", re.ASCII | re.IGNORECASE
@@ -73,7 +74,11 @@ _MESSAGES = {
 
 def read_errors(failure: ValidationError, *prefix: str | int) -> Iterator[FieldError]:
     """pydantic's complaints as field errors, in words that cannot hold what was sent."""
-    for error in failure.errors(include_url=False, include_input=False):
+    complaints = failure.errors(include_url=False, include_input=False)
+    places = [error["loc"] for error in complaints]
+    for error in complaints:
+        if error["type"] == "too_short" and _has_failing_items(error["loc"], places):
+            continue
         context = error.get("ctx", {})
         kind = error["type"]
         if kind == "string_too_long":
@@ -91,3 +96,8 @@ def read_errors(failure: ValidationError, *prefix: str | int) -> Iterator[FieldE
         else:
             message = _MESSAGES.get(kind, "is not valid")
         yield FieldError(make_pointer(*prefix, *error["loc"]), kind.replace("_", "-"), message)
+
+
+def _has_failing_items(place: _Place, places: Sequence[_Place]) -> bool:
+    # pydantic counts only the items that are valid, and would call a list of bad ones too short.
+    return any(len(other) > len(place) and other[: len(place)] == place for other in places)
