@@ -135,17 +135,13 @@ def find_drift(wanted: Mapping[str, str], folder: Path = GENERATED) -> Iterator[
         file = folder / path
         if not file.is_file() or file.read_text(encoding="utf-8") != text:
             yield path
-    for file in sorted(folder.rglob("*.json")):
-        path = file.relative_to(folder).as_posix()
-        if path not in wanted:
-            yield path
+    yield from _find_foreign(wanted, folder)
 
 
 def write(wanted: Mapping[str, str], folder: Path = GENERATED) -> None:
-    """Make the folder hold exactly this."""
-    for file in folder.rglob("*.json"):
-        if file.relative_to(folder).as_posix() not in wanted:
-            file.unlink()
+    """Make the files say this, and take away schemas of what is no more."""
+    for path in _find_foreign(wanted, folder):
+        (folder / path).unlink()
     for path, text in wanted.items():
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -163,6 +159,12 @@ def run(wanted: Mapping[str, str], arguments: list[str], folder: Path = GENERATE
     for path in drifted:
         sys.stderr.write(f"{path} differs from the models: run `make contracts`\n")
     return 1 if drifted else 0
+
+
+def _find_foreign(wanted: Mapping[str, str], folder: Path) -> list[str]:
+    # Only in folders that this module fills: beside them lie contracts that others generate.
+    found = (file.relative_to(folder).as_posix() for file in folder.glob("*/*.json"))
+    return sorted(path for path in found if path not in wanted)
 
 
 def _schema_of(model: Any, mode: JsonSchemaMode, prefix: str = "#/$defs/") -> dict[str, Any]:
