@@ -37,7 +37,12 @@ _PROBE_SECONDS = 0.05
 # parent holds; the broker's shell writes its own pid there before it becomes Java, so there is no
 # moment at which an unwatched broker runs. (Linux's PR_SET_PDEATHSIG would fire when the *thread*
 # that started the broker ends, which may be a worker thread.)
-_WATCHER = 'while read -r line; do pid=$line; done; [ -z "$pid" ] || kill -KILL "$pid"'
+# It also removes a temporary folder, named in its $1, which nobody else is left to remove.
+_WATCHER = """
+while read -r line; do pid=$line; done
+[ -z "$pid" ] || kill -KILL "$pid"
+[ -z "$1" ] || { sleep 1; rm -rf "$1"; }
+"""
 _BROKER = 'echo $$; exec "$@" >>"$0" 2>&1'
 
 
@@ -219,9 +224,12 @@ class LocalKafka:
     def _spawn(self, java: str, classes: str) -> None:
         folder = self._existing_folder()
         reading, self._pipe = os.pipe()
+        temporary = "" if self._kept else str(folder)
         try:
             self._watcher = subprocess.Popen(
-                ["/bin/sh", "-c", _WATCHER], stdin=reading, start_new_session=True
+                ["/bin/sh", "-c", _WATCHER, "kafka-watcher", temporary],
+                stdin=reading,
+                start_new_session=True,
             )
         finally:
             os.close(reading)

@@ -21,6 +21,7 @@ from aiokafka.errors import KafkaError
 from deploy.kafka import KafkaUnavailable, LocalKafka
 from deploy.kafka.jars import find_java, kafka_version
 from tests.support.kafka import Broker, choose, running
+from tests.support.waiting import eventually
 
 _ROOT = Path(__file__).parents[2]
 
@@ -102,13 +103,14 @@ def test_a_temporary_broker_leaves_nothing_behind() -> None:
     assert not psutil.pid_exists(pid)
 
 
-def test_the_broker_dies_with_its_parent_and_never_hears_its_terminal(tmp_path: Path) -> None:
+async def test_the_broker_dies_with_its_parent_and_never_hears_its_terminal() -> None:
     _needs_local_kafka()
-    with _parent_of_a_broker(tmp_path) as (parent, broker):
+    with _parent_of_a_broker() as (parent, broker, folder):
         assert os.getsid(broker.pid) != os.getsid(parent.pid)
         parent.kill()
         parent.wait(10)
         broker.wait(10)
+        await eventually(lambda: not folder.exists(), within_seconds=10)
 
 
 def test_a_broker_that_cannot_start_says_why(tmp_path: Path) -> None:
@@ -266,20 +268,19 @@ async def _read(broker: Broker, topic: str, count: int, group: str | None = None
 
 
 @contextmanager
-def _parent_of_a_broker(
-    folder: Path,
-) -> Iterator[tuple[subprocess.Popen[str], psutil.Process]]:
-    """Another Python that starts a broker and waits for its own end."""
+def _parent_of_a_broker() -> Iterator[tuple[subprocess.Popen[str], psutil.Process, Path]]:
+    """Another Python that starts a temporary broker and waits for its own end."""
     program = (
-        "import sys, time; from pathlib import Path; from deploy.kafka import LocalKafka\n"
-        "kafka = LocalKafka(Path(sys.argv[1])); kafka.start(); print(kafka.pid, flush=True)\n"
+        "import time; from deploy.kafka import LocalKafka\n"
+        "kafka = LocalKafka(); kafka.start(); print(kafka.pid, kafka.log_file, flush=True)\n"
         "time.sleep(600)"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", program, str(folder)], cwd=_ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", program], cwd=_ROOT, stdout=subprocess.PIPE, text=True
     ) as parent:
         assert parent.stdout is not None
         try:
-            yield parent, psutil.Process(int(parent.stdout.readline()))
+            pid, log_file = parent.stdout.readline().split()
+            yield parent, psutil.Process(int(pid)), Path(log_file).parent
         finally:
             parent.kill()
