@@ -47,6 +47,7 @@ migrate: $(READY) ## Bring the database of SGB_DATABASE__URL to the newest schem
 lock: ## Write requirements.lock anew
 	@test -x $(BIN)/uv || ($(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv)
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --group dev pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock pyproject.toml -o requirements-runtime.lock
 
 format: $(READY)
 	@$(BIN)/ruff check --fix-only .

@@ -7,7 +7,7 @@ that was paused past its lease is recorded and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,43 +44,78 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How one sending ended. `retry_in_seconds` only with state `waiting`."""
+    """How one sending ended. `retry_in_seconds` only with state `waiting`.
+
+    `token` is needed where one round settles what several claims took.
+    """
 
     id: UUID
     state: str
     retry_in_seconds: float = 0.0
+    token: UUID | None = None
 
 
 async def claim(
-    session: Session, table: type[OutboundRow], *, limit: int, lease_seconds: float
+    session: Session,
+    table: type[OutboundRow],
+    *,
+    limit: int,
+    lease_seconds: float,
+    unless: str = "",
+    values: Mapping[str, Any] | None = None,
+    durable: bool = True,
 ) -> Claim:
     """Take up to `limit` due rows, the longest due first, and those whose lease ran out.
 
-    `lease_seconds` must be at least twice the total time-out of one sending.
+    Args:
+        lease_seconds: at least twice the total time-out of one sending.
+        unless: an SQL condition on `q` (a constant of the code, its parameters in `values`) for
+            rows to leave alone, such as those of a receiver that is at its limit.
+        durable: False lets the commit return before it reaches the disk. A claim that a crash of
+            the server undoes is a row that waits again, so nothing is lost; but nothing else may
+            be written in that transaction.
     """
     token = uuid4()
     name = _name(table)
+    # The index bounds what is looked at by due time; `clock_timestamp()` could not be its bound.
     rows = await session.execute(
         text(f"""
-            with due as (
-                select id from {name}
-                 where (state = 'waiting' and due_at <= clock_timestamp())
-                    or (state = 'claimed' and claimed_until < clock_timestamp())
-                 order by due_at limit :limit for update skip locked)
+            with how as materialized (
+                select set_config('synchronous_commit',
+                    case when :durable then current_setting('synchronous_commit')
+                         else 'off' end, true)),
+            due as (
+                select q.id from {name} q
+                 where q.state in ('waiting', 'claimed') and q.due_at <= statement_timestamp()
+                   and (q.state = 'waiting' or q.claimed_until < statement_timestamp())
+                   {f"and not ({unless})" if unless else ""}
+                 order by q.due_at limit :limit for update skip locked)
             update {name} q
                set state = 'claimed', claim_token = :token, attempts = attempts + 1,
                    claimed_until = clock_timestamp() + make_interval(secs => :lease)
-              from due where q.id = due.id
+              from due, how where q.id = due.id
             returning q.*"""),
-        {"limit": limit, "token": token, "lease": lease_seconds},
+        {
+            **(values or {}),
+            "limit": limit,
+            "token": token,
+            "lease": lease_seconds,
+            "durable": durable,
+        },
     )
     return Claim(token, rows.mappings().all())
 
 
 async def settle(
-    session: Session, table: type[OutboundRow], token: UUID, settlements: Sequence[Settlement]
+    session: Session,
+    table: type[OutboundRow],
+    token: UUID | None,
+    settlements: Sequence[Settlement],
 ) -> set[UUID]:
-    """Settle what this token still holds; returns those ids. The others came too late."""
+    """Settle what this token (or each settlement's own) still holds; returns those ids.
+
+    The others came too late.
+    """
     if not settlements:
         return set()
     rows = await session.execute(
@@ -90,14 +125,15 @@ async def settle(
                    due_at = clock_timestamp() + make_interval(secs => s.retry),
                    settled_at = case when s.state = 'waiting' then null else clock_timestamp() end
               from unnest(cast(:ids as uuid[]), cast(:states as text[]),
-                          cast(:retries as float8[])) s(id, state, retry)
-             where q.id = s.id and q.claim_token = :token
+                          cast(:retries as float8[]), cast(:tokens as uuid[]))
+                   s(id, state, retry, token)
+             where q.id = s.id and q.claim_token = s.token
             returning q.id"""),
         {
             "ids": [one.id for one in settlements],
             "states": [one.state for one in settlements],
             "retries": [one.retry_in_seconds for one in settlements],
-            "token": token,
+            "tokens": [one.token or token for one in settlements],
         },
     )
     return {row[0] for row in rows}

@@ -1,1 +1,1 @@
-"""health_broker"""
+"""The health broker: the same notices, for recipients whose systems speak FHIR."""

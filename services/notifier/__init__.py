@@ -1,1 +1,1 @@
-"""notifier"""
+"""Facts in, notices out, deliveries made, acknowledgements taken, silence escalated."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -40,11 +42,14 @@ class BusContract:
         class Undone(Exception):  # noqa: N818
             pass
 
+        async def append_and_fail() -> None:
+            async with harness.database.transaction() as session:
+                await append(session, make_fact(1))
+                raise Undone
+
         async with harness.listening(g=recording("g")):
             with pytest.raises(Undone):
-                async with harness.database.transaction() as session:
-                    await append(session, make_fact(1))
-                    raise Undone
+                await append_and_fail()
             last = make_fact(2)
             await harness.publish(last)
             await eventually(lambda: harness.has_effects("g", 1), 30)
@@ -166,9 +171,7 @@ class BusContract:
             for fact in facts:
                 number = number_of(fact)
                 if fact.type == "thing.retracted":
-                    await session.execute(
-                        text("insert into tombstones values (:n)"), {"n": number}
-                    )
+                    await session.execute(text("insert into tombstones values (:n)"), {"n": number})
                     await record_effect(session, "retracted", fact, number)
                     continue
                 if broken:
@@ -229,22 +232,15 @@ class CrashContract:
     async def test_redelivery_after_a_crash_has_no_second_effect(
         self, harness: Harness, tmp_path: Path
     ) -> None:
-        facts = [
-            make_fact(
-                number,
-                f"k{number % 4}",
-                **({"once": "kill", "mark": str(tmp_path / f"m{number}")} if number % 9 == 4 else {}),
-            )
-            for number in range(40)
-        ]
+        facts = [make_fact(number, f"k{number % 4}") for number in range(40)]
+        for number in (4, 13, 22, 31):
+            mark = str(tmp_path / f"m{number}")
+            facts[number] = make_fact(number, f"k{number % 4}", once="kill", mark=mark)
         await harness.publish(*facts)
         killed = 0
         for _ in range(12):
             worker = harness.start_worker("g")
-            await eventually(
-                lambda worker=worker: _ended_or(worker, harness, len(facts)),  # type: ignore[misc]
-                60,
-            )
+            await eventually(partial(_ended_or, worker, harness, len(facts)), 60)
             if worker.poll() is None:
                 break
             assert worker.returncode == -signal.SIGKILL
@@ -256,10 +252,8 @@ class CrashContract:
         self, harness: Harness, tmp_path: Path
     ) -> None:
         mark = tmp_path / "stopped"
-        facts = [
-            make_fact(number, "k", **({"once": "stop", "mark": str(mark)} if number == 3 else {}))
-            for number in range(10)
-        ]
+        facts = [make_fact(number) for number in range(10)]
+        facts[3] = make_fact(3, once="stop", mark=str(mark))
         harness.start_worker("g")
         await harness.publish(*facts)
         await eventually(mark.exists, 60)
@@ -285,7 +279,5 @@ class CrashContract:
         await harness.reconcile("g", facts)
 
 
-async def _ended_or(worker: object, harness: Harness, count: int) -> bool:
-    return worker.poll() is not None or await harness.has_effects("g", count)  # type: ignore[attr-defined]
-
-
+async def _ended_or(worker: subprocess.Popen[bytes], harness: Harness, count: int) -> bool:
+    return worker.poll() is not None or await harness.has_effects("g", count)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
-from bus import BusSettings, open_road
-from chassis.database import Database
+from bus import BusSettings, Fact, open_road
+from chassis.database import Database, is_away
 from deploy.laptop.postgres import EmbeddedPostgres
 from deploy.migrate import migrate_everything
 from tests.contract.bus_contract import BusContract, CrashContract
@@ -25,7 +29,7 @@ from tests.support.waiting import eventually
 BROKER_AWAY_SECONDS = 60.0
 
 
-async def _harness(database: Database, url: str, settings: BusSettings) -> AsyncIterator[Harness]:
+async def _harness(database: Database, url: str, settings: BusSettings) -> AsyncGenerator[Harness]:
     async with database.transaction() as session:
         await session.execute(text(EFFECTS))
     harness = Harness(database, url, settings)
@@ -51,7 +55,8 @@ async def on_kafka(
         partitions=4,
         session_timeout_ms=6000,
     )
-    await open_road(settings, database, TOPICS).make_topics()
+    if kafka_broker.is_real:  # The mock makes topics by itself, and cannot be asked to.
+        await open_road(settings, database, TOPICS).make_topics()
     async for harness in _harness(database, database_url, settings):
         yield harness
 
@@ -80,6 +85,8 @@ class TestCrashesOnKafka(CrashContract):
     def harness(self, on_kafka: Harness) -> Harness:
         return on_kafka
 
+    # The client drops its connections to a dead broker without closing them.
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
     async def test_a_broker_that_goes_away_for_a_minute_loses_and_repeats_nothing(
         self, harness: Harness, kafka_broker: Broker
     ) -> None:
@@ -96,6 +103,7 @@ class TestCrashesOnKafka(CrashContract):
             facts += await publishing
             await eventually(lambda: harness.has_effects("g", len(facts)), 60)
         await _reconcile_two_rounds(harness, len(facts))
+        gc.collect()
 
 
 async def _reconcile_two_rounds(harness: Harness, count: int) -> None:
@@ -107,7 +115,7 @@ async def _reconcile_two_rounds(harness: Harness, count: int) -> None:
 @pytest.fixture
 def own_server() -> Iterator[EmbeddedPostgres]:
     """A durable PostgreSQL that the test may kill."""
-    with tempfile.TemporaryDirectory(prefix="sgb-killed-", dir="/var/tmp") as folder:  # noqa: S108
+    with tempfile.TemporaryDirectory(prefix="sgb-killed-", dir="/var/tmp") as folder:
         Path(folder).chmod(0o755)
         server = EmbeddedPostgres(Path(folder) / "postgres")
         server.start()
@@ -119,26 +127,29 @@ def own_server() -> Iterator[EmbeddedPostgres]:
 async def test_a_database_that_is_killed_loses_and_repeats_nothing(
     own_server: EmbeddedPostgres,
 ) -> None:
-    async with open_database(own_server.url()) as database:
-        async for harness in _harness(database, own_server.url(), BusSettings()):
-            async with harness.listening(g=recording("g")):
-                first = [make_fact(number, f"k{number % 5}") for number in range(200)]
-                await harness.publish(*first)
-                await asyncio.to_thread(own_server.kill)
-                await asyncio.to_thread(own_server.start)
-                last = [make_fact(number, f"k{number % 5}") for number in range(200, 260)]
-                await eventually(lambda: _published(harness, last), 60)
-                await eventually(lambda: harness.has_effects("g", 260), 60)
-            await harness.reconcile("g", [*first, *last])
+    url = own_server.url()
+    async with (
+        open_database(url) as database,
+        aclosing(_harness(database, url, BusSettings())) as h,
+    ):
+        harness = await anext(h)
+        async with harness.listening(g=recording("g")):
+            first = [make_fact(number, f"k{number % 5}") for number in range(200)]
+            await harness.publish(*first)
+            await asyncio.to_thread(own_server.kill)
+            await asyncio.to_thread(own_server.start)
+            last = [make_fact(number, f"k{number % 5}") for number in range(200, 260)]
+            await eventually(partial(_published, harness, last), 60)
+            await eventually(lambda: harness.has_effects("g", 260), 60)
+        await harness.reconcile("g", [*first, *last])
 
 
-async def _published(harness: Harness, facts: list[object]) -> bool:
+async def _published(harness: Harness, facts: list[Fact]) -> bool:
     """True once the restarted server took them (the pool's old connections fail once each)."""
-    from chassis.database import is_away
-
     try:
-        await harness.publish(*facts)  # type: ignore[arg-type]
-    except Exception as error:  # noqa: BLE001 - only what says that the server is away is awaited
-        assert is_away(error)
-        return False
+        await harness.publish(*facts)
+    except DBAPIError as error:
+        if is_away(error):
+            return False
+        raise
     return True

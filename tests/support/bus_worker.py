@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from bus import BusSettings, Fact, Subscription, open_road
+from bus import BusSettings, Fact, Handler, Subscription, open_road
 from chassis.database import Database, Session
 from chassis.process import Task, keep_running
 from chassis.settings import DatabaseSettings
@@ -46,7 +46,7 @@ async def record_effect(session: Session, group: str, fact: Fact, number: int) -
     )
 
 
-def worker_handler(group: str):  # type: ignore[no-untyped-def]
+def worker_handler(group: str) -> Handler:
     """The handler: an effect per fact, and whatever the fact asks for once."""
 
     async def handle(session: Session, facts: Sequence[Fact]) -> None:

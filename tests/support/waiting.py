@@ -6,14 +6,26 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
 
+@overload
 async def eventually(
-    condition: Callable[[], T | Awaitable[T]], within_seconds: float = 10.0, what: str = ""
-) -> T:
+    condition: Callable[[], Awaitable[T]], within_seconds: float = ..., what: str = ...
+) -> T: ...
+
+
+@overload
+async def eventually(
+    condition: Callable[[], T], within_seconds: float = ..., what: str = ...
+) -> T: ...
+
+
+async def eventually(
+    condition: Callable[[], Any], within_seconds: float = 10.0, what: str = ""
+) -> Any:
     """The condition's first true value; fails with the last one when the time is up."""
     deadline = time.monotonic() + within_seconds
     while True:
