@@ -1,5 +1,9 @@
-"""`python -m bus parked [GROUP]` and `python -m bus replay GROUP [FACT]`: what a person does about
-parked messages. Shows identifiers and reasons, never a payload. Reads `SGB_DATABASE__URL`."""
+"""`python -m bus relay | parked [GROUP] | replay GROUP [FACT]`.
+
+`relay` carries the log to Kafka in a process of its own (every service's process stands by for it
+too); the others are what a person does about parked messages: they show identifiers and reasons,
+never a payload. All read `SGB_DATABASE__URL`.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,18 @@ import os
 import sys
 from uuid import UUID
 
+from fastapi import APIRouter
+
 from bus import held
 from bus.append import Waker
+from bus.road import open_road
+from bus.settings import BusSettings
 from chassis.database import Database
-from chassis.settings import DatabaseSettings
+from chassis.migrations import Chain, check_schema
+from chassis.process import Service, run, serve
+from chassis.settings import DatabaseSettings, ProcessSettings
+from chassis.telemetry import configure_logs
+from schemas.facts import TOPICS
 
 
 async def list_parked(database: Database, group: str | None) -> list[str]:
@@ -33,6 +45,23 @@ async def replay(database: Database, group: str, fact: UUID | None) -> int:
     return count
 
 
+class RelaySettings(ProcessSettings):
+    """What `python -m bus relay` reads."""
+
+    bus: BusSettings = BusSettings()
+
+
+async def carry() -> None:
+    """Serve health and carry the log until stopped."""
+    settings = RelaySettings()  # type: ignore[call-arg]
+    configure_logs(settings.log)
+    database = Database(settings.database, "relay")
+    await check_schema(database, [Chain("bus", "bus")])
+    road = open_road(settings.bus, database, TOPICS)
+    relay = Service("relay", APIRouter(), road.tasks(), road.checks(), [database])
+    await serve([relay], settings.http)
+
+
 async def _run(arguments: argparse.Namespace, url: str) -> int:
     database = Database(DatabaseSettings.model_validate({"url": url}), "bus-command")
     try:
@@ -51,12 +80,16 @@ def main() -> int:
     """Parse the arguments and run one command."""
     parser = argparse.ArgumentParser(prog="python -m bus", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("relay", help="carry the log to Kafka until stopped")
     parked = commands.add_parser("parked", help="list what is parked, oldest first")
     parked.add_argument("group", nargs="?")
     again = commands.add_parser("replay", help="let parked messages go on")
     again.add_argument("group")
     again.add_argument("fact", nargs="?", type=UUID, help="one message; all of the group without")
     arguments = parser.parse_args()
+    if arguments.command == "relay":
+        run(carry())
+        return 0
     url = os.environ.get("SGB_DATABASE__URL")
     if not url:
         sys.exit("Set SGB_DATABASE__URL to postgresql://role@host/database, then run again.")
