@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import ClassVar, Protocol
 from uuid import UUID
 
 from chassis.clock import now
@@ -37,8 +37,8 @@ class Fact:
 class Publishable(Protocol):
     """A contract model that can become a fact (see `schemas.facts`)."""
 
-    fact_type: str
-    topic: str
+    fact_type: ClassVar[str]
+    topic: ClassVar[str]
 
     def bus_key(self) -> str: ...
 
