@@ -9,7 +9,8 @@ from deploy.laptop.partnership import (
     DEMO_SCHOOL,
     FHIR_HOSPITAL,
     FHIR_NURSING,
-    OWN_AREA,
+    OWN_COUNCIL,
+    OWN_MASH,
     OWN_NURSING,
     POLICE,
 )
@@ -34,8 +35,12 @@ AGENCIES: dict[str, Agency] = {
         "police.example",
     ),
     "social-care": Agency(
-        OWN_AREA, "Solihull Example Children's Social Care (MASH)", Kind.SOCIAL_CARE,
+        OWN_MASH, "Solihull Example Children's Social Care (MASH)", Kind.SOCIAL_CARE,
         "decides referrals, reviews, reads its notices", "social-care.example",
+    ),
+    "council": Agency(
+        OWN_COUNCIL, "Solihull Example Council", Kind.LOCAL_AUTHORITY,
+        "restates schools; hears of children educated at home", "council.example",
     ),
     "school": Agency(
         DEMO_SCHOOL, "Solihull Example Primary School 1", Kind.SCHOOL,

@@ -27,7 +27,7 @@ _SENT_BY = {
     "missing.reported": "police",
     "missing.found": "police",
     "enrolment.changed": "school",
-    "organisation.changed": "social-care",
+    "organisation.changed": "council",
     "event.retracted": "police",
 }
 _CONTACTS: dict[str, dict[str, str]] = {
@@ -51,6 +51,12 @@ _CONTACTS: dict[str, dict[str, str]] = {
         "agency": "Solihull Example Children's Social Care",
         "phone": "0121 496 0103",
         "email": "mash@social-care.example",
+    },
+    "council": {
+        "name": "Chris Samplecroft",
+        "role": "School data",
+        "agency": "Solihull Example Council",
+        "email": "data@council.example",
     },
 }
 """Telephone numbers of the range that Ofcom keeps for fiction."""

@@ -17,7 +17,7 @@ FIRST_EVENT_COMMAND = r"""curl -i http://127.0.0.1:{port}/v1/events \
   -H 'ce-specversion: 1.0' \
   -H 'ce-type: domestic-abuse.recorded' \
   -H 'ce-source: police.example' \
-  -H "ce-id: $(date +%s)" \
+  -H "ce-id: paste-$(date +%s)-$RANDOM" \
   -H "ce-time: $(date -u +%Y-%m-%dT%H:%M:%SZ)" \
   --data @.data/demo/first-event.json"""
 """A new event at each paste, from the folder of the checkout; the credential is in the file."""

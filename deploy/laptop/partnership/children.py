@@ -16,7 +16,7 @@ from deploy.laptop.partnership.organisations import (
     AREAS,
     DEMO_SCHOOL,
     DEMO_SECONDARY,
-    OWN_AREA,
+    OWN_COUNCIL,
     SECOND_SCHOOL,
     Area,
     School,
@@ -131,7 +131,7 @@ class Register:
             child.enrolments = f"{school_id}:registered:{self._joined_on(school, born)}:"
             child.alternative_names, child.responsible_authority = "", ""
             child.restricted = False
-            child.local_authority = OWN_AREA
+            child.local_authority = OWN_COUNCIL
             child.postcode, child.address = household.postcode, household.address
             found.append(child)
         return found
@@ -186,7 +186,7 @@ class Register:
             upn=self._upn(school, born) if school and random.random() >= _UPN_ABSENT else "",
             address=household.address,
             postcode=household.postcode,
-            local_authority=household.area.authority,
+            local_authority=household.area.council,
             household=household.name,
             enrolments=enrolments,
         )
@@ -202,10 +202,8 @@ class Register:
         random = self._random
         child.responsible_authority = child.local_authority
         if random.random() < _IN_CARE_ELSEWHERE:
-            host = random.choice(
-                [area for area in AREAS if area.authority != child.local_authority]
-            )
-            child.local_authority = host.authority
+            host = random.choice([area for area in AREAS if area.council != child.local_authority])
+            child.local_authority = host.council
             child.address = (
                 f"{random.randint(1, 180)} {random.choice(invented.STREETS)}, {host.name}"
             )

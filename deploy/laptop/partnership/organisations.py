@@ -7,7 +7,8 @@ from datetime import date, time, timedelta
 
 from schemas.organisations import DateRange, Organisation, OrganisationKind, RecipientRole, Rung
 
-OWN_AREA = "la-solihull-example"
+OWN_COUNCIL = "council-solihull-example"
+OWN_MASH = "la-solihull-example"
 POLICE = "police-example"
 CARE_HOME = "care-home-example"
 DEMO_SCHOOL = "urn-900001"
@@ -23,29 +24,27 @@ _FIRST_URN = 900001
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A local authority's area: who is its front door, which postcodes it covers."""
+    """A local authority's area: its council, its front door, which postcodes it covers."""
 
-    authority: str
+    council: str
+    mash: str
     name: str
     outward_codes: tuple[str, ...]
     nursing: str
     health_visiting: str
 
-    @property
-    def education(self) -> str:
-        """The authority's education officers, who hear of home-educated children."""
-        return self.authority.replace("la-", "la-education-", 1)
-
 
 AREAS = (
     Area(
-        OWN_AREA,
+        OWN_COUNCIL,
+        OWN_MASH,
         "Solihull Example",
         tuple(f"ZS{number}" for number in range(1, 10)),
         OWN_NURSING,
         OWN_HEALTH_VISITING,
     ),
     Area(
+        "council-northtown-example",
         "la-northtown-example",
         "Northtown Example",
         ("ZN1", "ZN2", "ZN3"),
@@ -53,6 +52,7 @@ AREAS = (
         "health-visiting-northtown-example",
     ),
     Area(
+        "council-eastshire-example",
         "la-eastshire-example",
         "Eastshire Example",
         ("ZX1", "ZX2"),
@@ -60,6 +60,7 @@ AREAS = (
         "health-visiting-eastshire-example",
     ),
     Area(
+        "council-westborough-example",
         "la-westborough-example",
         "Westborough Example",
         ("ZW1", "ZW2"),
@@ -120,7 +121,7 @@ def make_schools(today: date) -> list[School]:
                 kind=OrganisationKind.SCHOOL,
                 name=f"{area.name} {phase} School {number}",
                 urn=str(urn),
-                local_authority=area.authority,
+                local_authority=area.council,
                 opens_at=time(8, 30) if phase != "Special" else time(9, 0),
                 terms=tuple(_terms(today, shift)),
                 closures=tuple(_half_terms(today, shift)),
@@ -128,7 +129,7 @@ def make_schools(today: date) -> list[School]:
                 channel="webhook" if f"urn-{urn}" == DEMO_SCHOOL else "mailbox",
                 ladder=(
                     Rung(organisation=f"urn-{urn}", role=RecipientRole.DEPUTY),
-                    Rung(organisation=area.authority, role=RecipientRole.DUTY_OFFICER),
+                    Rung(organisation=area.mash, role=RecipientRole.DUTY_OFFICER),
                 ),
             )
             schools.append(School(organisation, area, phase, weight))
@@ -136,7 +137,7 @@ def make_schools(today: date) -> list[School]:
 
 
 def make_agencies() -> list[Organisation]:
-    """Everyone but the schools: front doors, education officers, police, health, a care home."""
+    """Everyone but the schools: front doors, councils, police, health, a care home."""
     agencies = [
         Organisation(
             id=POLICE,
@@ -148,25 +149,25 @@ def make_agencies() -> list[Organisation]:
             id=CARE_HOME,
             kind=OrganisationKind.CARE_PROVIDER,
             name="Sample House Children's Home",
-            local_authority=OWN_AREA,
+            local_authority=OWN_COUNCIL,
         ),
     ]
     for area in AREAS:
         agencies.append(
             Organisation(
-                id=area.authority,
+                id=area.mash,
                 kind=OrganisationKind.SOCIAL_CARE,
                 name=f"{area.name} Children's Social Care (MASH)",
-                local_authority=area.authority,
+                local_authority=area.council,
                 covers_postcodes=area.outward_codes,
             )
         )
         agencies.append(
             Organisation(
-                id=area.education,
+                id=area.council,
                 kind=OrganisationKind.LOCAL_AUTHORITY,
-                name=f"{area.name} Council, Education",
-                local_authority=area.authority,
+                name=f"{area.name} Council",
+                local_authority=area.council,
                 covers_postcodes=area.outward_codes,
             )
         )
@@ -183,7 +184,7 @@ def make_agencies() -> list[Organisation]:
                 kind=OrganisationKind.HOSPITAL,
                 name=f"Specimen Hospital {number}",
                 ods_code=code,
-                local_authority=area.authority,
+                local_authority=area.council,
                 covers_postcodes=area.outward_codes,
                 emergency_department=True,
                 channel="fhir" if f"ods-{code.lower()}" == FHIR_HOSPITAL else "mailbox",
@@ -203,10 +204,10 @@ def _health_providers(field: str, kind: OrganisationKind, name: str) -> list[Org
             kind=kind,
             name=f"{areas[0].name} {name}",
             ods_code=f"ZZ{kind[0].upper()}{number:02d}",
-            local_authority=areas[0].authority,
+            local_authority=areas[0].council,
             covers_postcodes=tuple(code for area in areas for code in area.outward_codes),
             channel="fhir" if provider == FHIR_NURSING else "mailbox",
-            ladder=(Rung(organisation=areas[0].authority, role=RecipientRole.DUTY_OFFICER),),
+            ladder=(Rung(organisation=areas[0].mash, role=RecipientRole.DUTY_OFFICER),),
         )
         for number, (provider, areas) in enumerate(served.items(), 1)
     ]

@@ -11,7 +11,8 @@ import pytest
 
 from deploy.laptop.partnership import (
     DEMO_SCHOOL,
-    OWN_AREA,
+    OWN_COUNCIL,
+    OWN_MASH,
     OWN_NURSING,
     Partnership,
     make_partnership,
@@ -40,10 +41,10 @@ def test_a_smaller_register_begins_with_the_same_children(partnership: Partnersh
 def test_there_are_sixty_schools_twelve_of_them_elsewhere(partnership: Partnership) -> None:
     schools = [one for one in partnership.organisations if one.kind is OrganisationKind.SCHOOL]
     assert len(schools) == 60
-    assert sum(one.local_authority != OWN_AREA for one in schools) == 12
+    assert sum(one.local_authority != OWN_COUNCIL for one in schools) == 12
     assert all(one.nursing_provider for one in schools)
     assert len({one.nursing_provider for one in schools}) == 3
-    elsewhere = {one.nursing_provider for one in schools if one.local_authority != OWN_AREA}
+    elsewhere = {one.nursing_provider for one in schools if one.local_authority != OWN_COUNCIL}
     assert OWN_NURSING not in elsewhere
 
 
@@ -133,8 +134,8 @@ def test_it_is_written_as_the_directory_imports_it(tmp_path: Path) -> None:
     school = rows[DEMO_SCHOOL]
     assert school["opens_at"] == "08:30"
     assert school["terms"].startswith("2026-09-02/2026-12-18;")
-    assert school["ladder"] == f"{DEMO_SCHOOL}:deputy;{OWN_AREA}:duty-officer"
-    assert rows[OWN_AREA]["covers_postcodes"].startswith("ZS1;ZS2")
+    assert school["ladder"] == f"{DEMO_SCHOOL}:deputy;{OWN_MASH}:duty-officer"
+    assert rows[OWN_MASH]["covers_postcodes"].startswith("ZS1;ZS2")
     with children.open(newline="", encoding="utf-8") as file:
         first = next(csv.DictReader(file))
     assert first["nhs_verified"] == "true"
