@@ -25,14 +25,14 @@ class HealthBrokerSettings(Group):
     )
     sending_at_once: int = Field(default=64, ge=1, le=1000)
     sending_at_once_per_peer: int = Field(
-        default=8, ge=1, description="So that one peer that hangs leaves room for the others."
+        default=16, ge=1, description="So that one peer that hangs leaves room for the others."
     )
     poll_seconds: float = Field(
         default=1.0, gt=0, description="How often the queue is looked at when nothing wakes it."
     )
     retry_first_delay_seconds: float = Field(default=1.0, gt=0)
     retry_last_delay_seconds: float = Field(
-        default=120.0, gt=0, description="Retries go on at this interval without an end."
+        default=60.0, gt=0, description="Retries go on at this interval without an end."
     )
     retry_after_limit_seconds: float = Field(
         default=900.0, gt=0, description="A peer's Retry-After counts up to this."
