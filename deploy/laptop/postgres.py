@@ -43,10 +43,14 @@ class EmbeddedPostgres:
     Args:
         data: the cluster's folder; made if absent, kept if there.
         settings: further `postgresql.conf` values.
+        binaries: the folder of another installation's `postgres` and `initdb`; None: the wheel's.
+        port: also listen here on loopback, for programs that need a host and a port.
     """
 
     data: Path
     settings: dict[str, str] = field(default_factory=dict)
+    binaries: Path | None = None
+    port: int | None = None
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -57,11 +61,13 @@ class EmbeddedPostgres:
 
     def url(self, database: str = "postgres", role: str = "postgres") -> str:
         """A SQLAlchemy and libpq style URL to it."""
+        if self.port:
+            return f"postgresql://{role}@127.0.0.1:{self.port}/{database}"
         return f"postgresql://{role}@/{database}?host={self.socket}"
 
     def start(self) -> None:
         """Start it (making the cluster first) and wait until it answers, up to two minutes."""
-        binaries = _binaries()
+        binaries = self.binaries or _binaries()
         self.data.mkdir(parents=True, exist_ok=True)
         self.socket.mkdir(exist_ok=True)
         user = _server_user()
@@ -72,7 +78,8 @@ class EmbeddedPostgres:
         self._process = subprocess.Popen(
             [
                 str(binaries / "postgres"),
-                *("-D", str(self.data), "-k", str(self.socket), "-h", ""),
+                *("-D", str(self.data), "-k", str(self.socket)),
+                *(("-h", "127.0.0.1", "-p", str(self.port)) if self.port else ("-h", "")),
                 *(
                     part
                     for name, value in {**_DEFAULTS, **self.settings}.items()

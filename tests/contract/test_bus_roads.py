@@ -23,7 +23,8 @@ from tests.contract.bus_contract import BusContract, CrashContract
 from tests.support.bus_harness import Harness, make_fact, recording
 from tests.support.bus_worker import EFFECTS, TOPICS
 from tests.support.kafka import Broker
-from tests.support.postgres import open_database
+from tests.support.postgres import Cluster, open_database, system_binaries
+from tests.support.processes import free_port
 from tests.support.waiting import eventually
 
 BROKER_AWAY_SECONDS = 60.0
@@ -69,6 +70,20 @@ class TestOnTheEmbeddedLog(BusContract, CrashContract):
         return on_log
 
 
+class TestOnTheSystemsPostgres(BusContract):
+    """The same on an older server: the newest would hide a feature that it lacks."""
+
+    @pytest.fixture
+    async def harness(self, systems_server: str) -> AsyncIterator[Harness]:
+        name = f"bus_{uuid4().hex[:8]}"
+        owner = Cluster(systems_server)
+        owner.execute(f"create database {name}")
+        migrate_everything(owner.url(name))
+        async with open_database(owner.url(name)) as database:
+            async for harness in _harness(database, owner.url(name), BusSettings()):
+                yield harness
+
+
 class TestOnKafka(BusContract):
     """Carried by the relay, read from Kafka."""
 
@@ -110,6 +125,22 @@ async def _reconcile_two_rounds(harness: Harness, count: int) -> None:
     """Both rounds number their keys from nought, so only loss and repetition are counted here."""
     effects = await harness.effects("g")
     assert len({fact for fact, _, _ in effects}) == len(effects) == count
+
+
+@pytest.fixture(scope="module")
+def systems_server() -> Iterator[str]:
+    """The owner's URL of a cluster made with the system's own PostgreSQL, 15 or newer."""
+    binaries = system_binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL of the system's own is installed")
+    with tempfile.TemporaryDirectory(prefix="sgb-system-", dir="/var/tmp") as folder:
+        Path(folder).chmod(0o755)
+        server = EmbeddedPostgres(
+            Path(folder) / "postgres", {"fsync": "off"}, binaries=binaries, port=free_port()
+        )
+        server.start()
+        yield server.url()
+        server.stop()
 
 
 @pytest.fixture

@@ -25,6 +25,16 @@ from deploy.migrate import migrate_everything
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
+def system_binaries() -> Path | None:
+    """The newest PostgreSQL (15 or newer) that this machine's own packages installed."""
+    found = [
+        (int(path.parts[-3]), path.parent)
+        for path in Path("/usr/lib/postgresql").glob("*/bin/postgres")
+        if path.parts[-3].isdigit() and int(path.parts[-3]) >= 15
+    ]
+    return max(found)[1] if found else None
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A running server and its owner's URL."""
