@@ -81,7 +81,7 @@ class Credentials(Generic[Row]):
                 .mappings()
                 .first()
             )
-        return self._table.model_construct(None, **dict(found)) if found else None  # type: ignore[return-value]
+        return self._table(**dict(found)) if found else None
 
 
 async def make_key(session: Session, table: type[CredentialRow], **columns: Any) -> str:
