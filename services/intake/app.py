@@ -1,0 +1,45 @@
+"""Puts intake together; the only module that knows every part."""
+
+from __future__ import annotations
+
+from bus import Road
+from chassis.clock import Clock, now
+from chassis.credentials import Credentials
+from chassis.database import Database
+from chassis.health import Check
+from chassis.process import Service, Task
+from services.intake import api, listen
+from services.intake.identify import Identifier
+from services.intake.judge import Judge
+from services.intake.record import GroupRecorder, Recorder
+from services.intake.settings import Settings
+from services.intake.tables import Credential
+
+
+def build(
+    settings: Settings,
+    database: Database,
+    road: Road,
+    recorder: Recorder | None = None,
+    clock: Clock = now,
+) -> Service:
+    """Intake as a service. A recorder that is given takes the place of the one that commits."""
+    identifier = Identifier(settings.intake.identity_secret.get_secret_value())
+    tasks: list[Task] = []
+    if recorder is None:
+        recorder = committing = GroupRecorder(database, identifier, settings.intake, clock)
+        tasks.append(Task("intake-record", committing.run))
+    router = api.routes(
+        Credentials(Credential, database),
+        Judge(identifier, settings.intake.clock_skew_seconds),
+        recorder,
+        database,
+        clock,
+    )
+    return Service(
+        "intake",
+        router,
+        tasks=[*tasks, *road.readers(database, listen.subscription())],
+        checks=[Check("intake-database", database.check)],
+        databases=[database],
+    )

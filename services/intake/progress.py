@@ -1,0 +1,221 @@
+"""What became of an event, for its sender alone: read from times that `listen` collects.
+
+Last step of the way of an event. Shows who was told and how far each came, never what a recipient
+wrote, and no name of a recipient before it is known that it may be shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from chassis.audit import write_audit
+from chassis.database import Session
+from schemas.facts import Flag
+from services.intake.tables import Audit, Credential
+from services.intake.views import (
+    Applied,
+    Child,
+    Escalation,
+    MissedClock,
+    Progress,
+    Recipient,
+    Resolution,
+    Retracted,
+)
+
+STATES = (
+    "accepted",
+    "failed",
+    "withheld",
+    "superseded",
+    "delivered",
+    "opened",
+    "undelivered",
+    "acknowledged",
+    "filed",
+)
+"""From the least to the most that can be said: a notice is in the last of these that was told.
+Silence past the deadline (`undelivered`) outweighs everything but a confirmation."""
+
+_EVENT = text("""
+    select receipt, type, version, occurred_at, accepted_at, due_at, supersedes, flags
+      from intake.event where receipt = :receipt and organisation = :organisation""")
+_CHILDREN = text("""
+    select child_index, child_id, named, addressed_at from intake.progress_child
+     where receipt = :receipt order by child_index, addressed_at""")
+_NOTICES = text(f"""
+    select child_index, child_id, part, rung, organisation, name, role, profile, reasons,
+           escalated_at, next_organisation, next_role, {", ".join(f"{one}_at" for one in STATES)}
+      from intake.progress_notice where receipt = :receipt
+     order by child_index, rung, role, organisation, profile, part""")
+_RESOLUTIONS = text("""
+    select child_index, reason, needed_at, decide_by, overdue_at, decided_at, decision
+      from intake.progress_resolution where receipt = :receipt
+     order by coalesce(needed_at, decided_at, overdue_at)""")
+_OUTCOMES = text("""
+    select kind, by_receipt, at, outcome, replaced_by from intake.progress_outcome
+     where receipt = :receipt order by at""")
+_CLOCKS = text("""
+    select clock, started_at, due_at, missed_at from intake.progress_clock
+     where receipt = :receipt order by due_at""")
+
+
+async def read_progress(
+    session: Session, receipt: UUID, reader: Credential, purpose: str
+) -> Progress | None:
+    """The progress of the reader's own event, with an audit row; None if it has no such event."""
+    about = {"receipt": receipt}
+    event = (
+        await session.execute(_EVENT, {**about, "organisation": reader.organisation})
+    ).one_or_none()
+    if event is None:
+        return None
+    children = (await session.execute(_CHILDREN, about)).all()
+    notices = (await session.execute(_NOTICES, about)).all()
+    resolutions = (await session.execute(_RESOLUTIONS, about)).all()
+    outcomes = (await session.execute(_OUTCOMES, about)).all()
+    clocks = (await session.execute(_CLOCKS, about)).all()
+    subjects = sorted({str(row.child_id) for row in (*children, *notices)})
+    await write_audit(
+        session,
+        Audit,
+        actor=reader.organisation,
+        credential=reader.id,
+        operation="read-progress",
+        objects=[(str(receipt), subject) for subject in subjects] or [(str(receipt), None)],
+        purpose=purpose,
+    )
+    return describe_progress(event, children, notices, resolutions, outcomes, clocks)
+
+
+def describe_progress(
+    event: Any,
+    children: Sequence[Any],
+    notices: Sequence[Any],
+    resolutions: Sequence[Any],
+    outcomes: Sequence[Any],
+    clocks: Sequence[Any],
+) -> Progress:
+    """The read model's rows as the sender sees them."""
+    named = {(row.child_index, row.child_id): row.named for row in children}
+    asked = tuple(_resolution(row) for row in resolutions)
+    described = _children(children, notices, asked, named)
+    applied = next((row for row in outcomes if row.kind == "applied"), None)
+    retracted = next((row for row in outcomes if row.kind == "retracted"), None)
+    if retracted is not None:
+        state = "retracted"
+    elif any(one.state != "decided" for one in asked):
+        state = "needs-person"
+    elif applied is not None:
+        state = "applied"
+    else:
+        state = "addressed" if children else "accepted"
+    return Progress(
+        receipt=event.receipt,
+        type=event.type,
+        version=event.version,
+        state=state,
+        occurred_at=event.occurred_at,
+        accepted_at=event.accepted_at,
+        due_at=event.due_at,
+        supersedes=event.supersedes,
+        flags=tuple(Flag.model_validate(flag) for flag in event.flags),
+        children=described,
+        resolutions=asked,
+        escalations=tuple(
+            _escalation(row, _is_named(row, named)) for row in notices if row.escalated_at
+        ),
+        clocks=tuple(
+            MissedClock(
+                clock=row.clock,
+                started_at=row.started_at,
+                due_at=row.due_at,
+                missed_at=row.missed_at,
+            )
+            for row in clocks
+        ),
+        applied=Applied(at=applied.at, outcome=applied.outcome) if applied is not None else None,
+        retracted=Retracted(
+            at=retracted.at, by_receipt=retracted.by_receipt, replaced_by=retracted.replaced_by
+        )
+        if retracted is not None
+        else None,
+    )
+
+
+def _children(
+    children: Sequence[Any],
+    notices: Sequence[Any],
+    asked: Sequence[Resolution],
+    named: dict[tuple[int, UUID], bool],
+) -> tuple[Child, ...]:
+    open_for = {one.child_index for one in asked if one.state != "decided"}
+    addressed_at: dict[int, datetime] = {}
+    for row in children:
+        addressed_at.setdefault(row.child_index, row.addressed_at)
+    told: dict[int, list[Recipient]] = {}
+    for row in notices:
+        told.setdefault(row.child_index, []).append(_recipient(row, _is_named(row, named)))
+    known = {one.child_index for one in asked if one.child_index is not None}
+    return tuple(
+        Child(
+            index=index,
+            state="needs-person" if index in open_for else "addressed",
+            addressed_at=addressed_at.get(index),
+            recipients=tuple(told.get(index, ())),
+        )
+        for index in sorted({*addressed_at, *told, *known})
+        if index in open_for or index in addressed_at or index in told
+    )
+
+
+def _is_named(row: Any, named: dict[tuple[int, UUID], bool]) -> bool:
+    """Not before the directory has said so: a notice may be heard of first."""
+    return named.get((row.child_index, row.child_id), False)
+
+
+def _recipient(row: Any, named: bool) -> Recipient:
+    times = {state: at for state in STATES if (at := getattr(row, f"{state}_at")) is not None}
+    state = list(times)[-1] if times else STATES[0]
+    return Recipient(
+        role=row.role,
+        organisation=row.organisation if named else None,
+        name=row.name if named else None,
+        profile=row.profile,
+        part=row.part,
+        rung=row.rung,
+        state=state,
+        reason=row.reasons.get(state),
+        times=times,
+    )
+
+
+def _escalation(row: Any, named: bool) -> Escalation:
+    return Escalation(
+        child_index=row.child_index,
+        from_role=row.role,
+        from_organisation=row.organisation if named else None,
+        to_role=row.next_role,
+        to_organisation=row.next_organisation if named else None,
+        at=row.escalated_at,
+        reason=row.reasons.get("escalated"),
+    )
+
+
+def _resolution(row: Any) -> Resolution:
+    state = "decided" if row.decided_at else "overdue" if row.overdue_at else "waiting"
+    return Resolution(
+        child_index=row.child_index,
+        state=state,
+        reason=row.reason,
+        since=row.needed_at,
+        decide_by=row.decide_by,
+        overdue_at=row.overdue_at,
+        decided_at=row.decided_at,
+        decision=row.decision,
+    )

@@ -1,0 +1,183 @@
+"""The rows that intake alone owns, schema `intake`: events, agencies, and progress by receipt.
+
+An event's data is not here: it is stored once, in the log. Progress rows only ever gain times, each
+the earliest told, so that facts may come in any order and more than once.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DateTime, LargeBinary
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from chassis.audit import AuditRow
+from chassis.credentials import CredentialRow
+
+SCHEMA = "intake"
+_IN_SCHEMA = {"schema": SCHEMA}
+
+
+class Row(SQLModel, registry=registry()):
+    """Gives the service a MetaData of its own."""
+
+
+METADATA = Row.metadata
+
+
+def _time() -> Any:
+    return Field(default=None, sa_type=DateTime(timezone=True))
+
+
+class EventRow(Row, table=True):
+    """One accepted event. `key` is what orders its facts; `sender_id` is never shown in a URL."""
+
+    __tablename__ = "event"
+    __table_args__ = _IN_SCHEMA
+
+    receipt: UUID = Field(primary_key=True)
+    organisation: str
+    credential: str
+    source: str
+    sender_id: str
+    type: str
+    version: int
+    occurred_at: datetime = Field(sa_type=DateTime(timezone=True))
+    accepted_at: datetime = Field(sa_type=DateTime(timezone=True))
+    due_at: datetime | None = _time()
+    content_hash: bytes = Field(sa_type=LargeBinary)
+    key: str
+    supersedes: UUID | None = None
+    flags: list[dict[str, str]] = Field(sa_type=JSONB)
+
+
+class Agency(Row, table=True):
+    """Who may send; one source belongs to one agency, so that no other can use its ids."""
+
+    __tablename__ = "agency"
+    __table_args__ = _IN_SCHEMA
+
+    organisation: str = Field(primary_key=True)
+    name: str
+    kind: str
+    source: str = Field(unique=True)
+    added_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class Credential(CredentialRow, Row, table=True):
+    """An agency's key."""
+
+    __tablename__ = "credential"
+    __table_args__ = _IN_SCHEMA
+
+
+class Audit(AuditRow, Row, table=True):
+    """Who read which event's progress."""
+
+    __tablename__ = "audit"
+    __table_args__ = _IN_SCHEMA
+
+
+class IdentityRow(Row, table=True):
+    """One row: the mark of the secret from which every receipt in this database was derived."""
+
+    __tablename__ = "identity"
+    __table_args__ = _IN_SCHEMA
+
+    only: bool = Field(default=True, primary_key=True)
+    mark: str
+
+
+class ProgressChild(Row, table=True):
+    """A child of an event for whom it is known who must be told.
+
+    `named`: its recipients may be shown by name; otherwise by role only (restricted identity).
+    """
+
+    __tablename__ = "progress_child"
+    __table_args__ = _IN_SCHEMA
+
+    receipt: UUID = Field(primary_key=True)
+    child_index: int = Field(primary_key=True)
+    child_id: UUID = Field(primary_key=True)
+    named: bool
+    addressed_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class ProgressNotice(Row, table=True):
+    """One recipient's notice: a time for each state it was in."""
+
+    __tablename__ = "progress_notice"
+    __table_args__ = _IN_SCHEMA
+
+    notice: UUID = Field(primary_key=True)
+    receipt: UUID
+    child_index: int
+    child_id: UUID
+    part: str
+    rung: int
+    organisation: str
+    name: str
+    role: str
+    profile: str
+    accepted_at: datetime | None = _time()
+    delivered_at: datetime | None = _time()
+    opened_at: datetime | None = _time()
+    acknowledged_at: datetime | None = _time()
+    filed_at: datetime | None = _time()
+    failed_at: datetime | None = _time()
+    withheld_at: datetime | None = _time()
+    superseded_at: datetime | None = _time()
+    undelivered_at: datetime | None = _time()
+    escalated_at: datetime | None = _time()
+    next_organisation: str | None = None
+    next_role: str | None = None
+    reasons: dict[str, str] = Field(default_factory=dict, sa_type=JSONB)
+
+
+class ProgressResolution(Row, table=True):
+    """A question to a person: who the child is, or whether a text may be sent."""
+
+    __tablename__ = "progress_resolution"
+    __table_args__ = _IN_SCHEMA
+
+    resolution: UUID = Field(primary_key=True)
+    receipt: UUID
+    child_index: int | None = None
+    reason: str | None = None
+    needed_at: datetime | None = _time()
+    decide_by: datetime | None = _time()
+    overdue_at: datetime | None = _time()
+    decided_at: datetime | None = _time()
+    decision: str | None = None
+
+
+class ProgressOutcome(Row, table=True):
+    """What became of the event as a whole: applied to the directory, or retracted by another."""
+
+    __tablename__ = "progress_outcome"
+    __table_args__ = _IN_SCHEMA
+
+    receipt: UUID = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    by_receipt: UUID = Field(primary_key=True)
+    at: datetime = Field(sa_type=DateTime(timezone=True))
+    outcome: str | None = None
+    replaced_by: UUID | None = None
+
+
+class ProgressClock(Row, table=True):
+    """A clock that ran out."""
+
+    __tablename__ = "progress_clock"
+    __table_args__ = _IN_SCHEMA
+
+    receipt: UUID = Field(primary_key=True)
+    clock: str = Field(primary_key=True)
+    started_at: datetime = Field(sa_type=DateTime(timezone=True))
+    due_at: datetime = Field(sa_type=DateTime(timezone=True))
+    missed_at: datetime = Field(sa_type=DateTime(timezone=True))

@@ -1,0 +1,107 @@
+"""What a sender reads of its event's progress, as JSON. No name of a child, no words of anybody."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import Field
+
+from schemas.facts import Flag
+from schemas.model import Model
+
+
+class Recipient(Model):
+    """One who must know, and how far the notice came; `times` has every state it was in."""
+
+    role: str
+    organisation: str | None = Field(
+        default=None, description="Absent where only the class of recipient may be shown."
+    )
+    name: str | None = None
+    profile: str
+    part: str
+    rung: int = Field(description="0: the first to be told; above: told because nobody confirmed.")
+    state: str
+    reason: str | None = None
+    times: dict[str, datetime]
+
+
+class Escalation(Model):
+    """Nobody confirmed in time, so the next was told."""
+
+    child_index: int
+    from_role: str
+    from_organisation: str | None = None
+    to_role: str
+    to_organisation: str | None = None
+    at: datetime
+    reason: str | None = None
+
+
+class Resolution(Model):
+    """A person must look, or looked: who the child is, or whether a text may be sent."""
+
+    child_index: int | None = None
+    state: str = Field(description="waiting, overdue or decided")
+    reason: str | None = None
+    since: datetime | None = None
+    decide_by: datetime | None = None
+    overdue_at: datetime | None = None
+    decided_at: datetime | None = None
+    decision: str | None = None
+
+
+class Child(Model):
+    """One child, by its position in the event's `data.children`."""
+
+    index: int
+    state: str = Field(description="addressed, or needs-person")
+    addressed_at: datetime | None = None
+    recipients: tuple[Recipient, ...] = ()
+
+
+class Applied(Model):
+    """The event changed the directory itself."""
+
+    at: datetime
+    outcome: str | None = None
+
+
+class Retracted(Model):
+    """A later event took this one back, or restated it."""
+
+    at: datetime
+    by_receipt: UUID
+    replaced_by: UUID | None = None
+
+
+class MissedClock(Model):
+    """A clock that ran out."""
+
+    clock: str
+    started_at: datetime
+    due_at: datetime
+    missed_at: datetime
+
+
+class Progress(Model):
+    """Everything that its sender may know of an event."""
+
+    receipt: UUID
+    type: str
+    version: int
+    state: str = Field(
+        description="accepted, needs-person, addressed, applied or retracted: the event as a whole"
+    )
+    occurred_at: datetime
+    accepted_at: datetime
+    due_at: datetime | None = None
+    supersedes: UUID | None = None
+    flags: tuple[Flag, ...]
+    children: tuple[Child, ...]
+    resolutions: tuple[Resolution, ...]
+    escalations: tuple[Escalation, ...]
+    clocks: tuple[MissedClock, ...]
+    applied: Applied | None = None
+    retracted: Retracted | None = None
