@@ -1,0 +1,223 @@
+"""Says who must know of each resolved child, and publishes it: `event.addressed` (step 4).
+
+Set-based: a batch costs a handful of queries. What the table cannot settle becomes a question to
+a person, while everybody who can be determined is told at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from bus import Publishable
+from chassis.database import Session
+from schemas.disclosure import find_third_parties
+from schemas.facts import Addressee, EventAddressed
+from schemas.profiles.texts import child_item
+from services.directory.ask import Question, ask_people, head_of
+from services.directory.evaluate import TEXT_PROFILES, Evaluation, evaluate
+from services.directory.organisations import Needs, read_organisations
+from services.directory.partnership import Partnership
+from services.directory.register import RegisteredChild
+from services.directory.situation import Case, Enrolment, Situation, needs_of
+
+TEXT_NAMES_OTHERS = "text-names-others"
+RECIPIENT_TO_CHECK = "recipient-to-check"
+NO_ROUTE = "no-route"
+RELEASE = "release"
+
+_ENROLMENTS = text("""
+    select child, organisation, status from directory.enrolment
+     where child = any(cast(:children as uuid[])) and from_date <= :today
+       and (to_date is null or to_date >= :today)
+     order by child, from_date, id""")
+
+_RECORD = text("""
+    insert into directory.addressed (receipt, child_id, organisation, profile, part, child_index,
+        name, role, owner, rule, withheld, addressed_at)
+    select r.receipt, r.child_id, r.organisation, r.profile, r.part, r.child_index, r.name, r.role,
+           r.owner, r.rule, r.withheld, :at
+      from jsonb_to_recordset(cast(:rows as jsonb)) as r(receipt uuid, child_id uuid,
+           organisation text, profile text, part text, child_index int, name text, role text,
+           owner text, rule text, withheld text)
+        on conflict do nothing""")
+
+_TOLD = text("""
+    select child_id, organisation, profile from directory.addressed
+     where receipt = :receipt and part = 'whole' and child_id = any(cast(:children as uuid[]))""")
+
+
+_ASKED = text("""
+    select reason, decision from directory.resolution
+     where receipt = :receipt and child_index = :child_index and reason not like 'no-route%'
+     order by queued_at""")
+
+
+async def address_children(
+    session: Session, partnership: Partnership, cases: Sequence[Case], *, again: bool = False
+) -> list[Publishable]:
+    """Evaluate the table for each case, record who is told, and return the facts.
+
+    `again`: the children were addressed before; only recipients who are new are told.
+    """
+    if not cases:
+        return []
+    situations = await read_situations(session, partnership, cases)
+    names = _names_by_event(cases)
+    facts: list[EventAddressed] = []
+    questions: list[Question] = []
+    for at in situations:
+        case = at.case
+        outcome = evaluate(partnership.policy, at)
+        held = find_held(case, names[case.event.receipt])
+        asked: dict[str, str | None] = {}
+        if again:
+            await _drop_told(session, case, outcome)
+            asked = await _read_asked(session, case)
+            held = () if asked.get(TEXT_NAMES_OTHERS) == RELEASE else held
+        if not again or outcome.addressees:
+            facts.append(
+                EventAddressed(
+                    **head_of(case.event),
+                    child_index=case.child_index,
+                    child_id=case.child.id,
+                    identity=case.child.identity,
+                    held=held,
+                    recipients=tuple(outcome.addressees),
+                    data=case.event.data,
+                )
+            )
+        new = _questions(case, outcome, held)
+        questions += [one for one in new if one.reason not in asked]
+    await record_addressed(session, partnership, facts)
+    return [*facts, *await ask_people(session, partnership, questions)]
+
+
+async def read_situations(
+    session: Session, partnership: Partnership, cases: Sequence[Case]
+) -> list[Situation]:
+    """Each case with the enrolments of today and the organisations that it needs."""
+    today = partnership.today()
+    enrolments = await _read_enrolments(session, {case.child.id for case in cases}, today)
+    needs = Needs(ids=set(partnership.settings.exploitation_teams.values()))
+    for case in cases:
+        needs_of(case, enrolments.get(case.child.id, []), needs)
+    known = await read_organisations(session, needs)
+    return [
+        Situation(case, enrolments.get(case.child.id, []), known, partnership.settings, today)
+        for case in cases
+    ]
+
+
+def find_held(case: Case, register_names: dict[UUID, list[str]]) -> tuple[str, ...]:
+    """Pointers of texts about this child that speak of somebody else of the event."""
+    known = [
+        name for id_, names in register_names.items() if id_ != case.child.id for name in names
+    ]
+    if case.child.restricted:
+        sent = (child_item(case.event.data, case.child_index).get("child") or {}).get("name") or {}
+        known += [*case.child.other_names, f"{sent.get('given', '')} {sent.get('family', '')}"]
+    return find_third_parties(
+        case.event.data,
+        case.child_index,
+        known,
+        event_type=case.event.event_type,
+        own_name=case.child.name or None,
+    )
+
+
+async def record_addressed(
+    session: Session, partnership: Partnership, facts: Iterable[EventAddressed]
+) -> None:
+    """Keep who was told of which child, as what: so that all of it can be taken back."""
+    rows = [_row(fact, one) for fact in facts for one in fact.recipients]
+    if rows:
+        await session.execute(_RECORD, {"rows": json.dumps(rows), "at": partnership.clock()})
+
+
+def _row(fact: EventAddressed, one: Addressee) -> dict[str, Any]:
+    return {
+        "receipt": str(fact.receipt),
+        "child_id": str(fact.child_id),
+        "organisation": one.organisation,
+        "profile": one.profile,
+        "part": fact.part,
+        "child_index": fact.child_index,
+        "name": one.name,
+        "role": one.role,
+        "owner": one.owner,
+        "rule": one.rule,
+        "withheld": one.withheld,
+    }
+
+
+def _questions(case: Case, outcome: Evaluation, held: tuple[str, ...]) -> list[Question]:
+    questions: list[Question] = []
+
+    def ask(reason: str, detail: Sequence[str], pending: Sequence[Addressee] = ()) -> None:
+        questions.append(
+            Question(
+                case.event,
+                reason,
+                case.child_index,
+                case.child,
+                detail=detail,
+                pending=pending,
+            )
+        )
+
+    if held and any(one.profile in TEXT_PROFILES for one in outcome.told):
+        ask(TEXT_NAMES_OTHERS, held)
+    if outcome.pending:
+        ask(RECIPIENT_TO_CHECK, outcome.checks, outcome.pending)
+    if outcome.lacking:
+        ask(_no_route(outcome.lacking[0]), outcome.lacking)
+    return questions
+
+
+def _no_route(line: str) -> str:
+    """`no-route-school`: what the line names, without the event."""
+    line, _, instead = line.partition(":")
+    return f"{NO_ROUTE}-{instead or line.split('-', 1)[1]}"
+
+
+def _names_by_event(cases: Sequence[Case]) -> dict[UUID, dict[UUID, list[str]]]:
+    """Per event, the names under which the register knows each of its children."""
+    names: dict[UUID, dict[UUID, list[str]]] = {}
+    for case in cases:
+        child: RegisteredChild = case.child
+        names.setdefault(case.event.receipt, {})[child.id] = [child.name, *child.other_names]
+    return names
+
+
+async def _read_enrolments(
+    session: Session, children: set[UUID], today: date
+) -> dict[UUID, list[Enrolment]]:
+    rows = await session.execute(_ENROLMENTS, {"children": list(children), "today": today})
+    found: dict[UUID, list[Enrolment]] = {}
+    for row in rows:
+        found.setdefault(row.child, []).append(Enrolment(*row))
+    return found
+
+
+async def _drop_told(session: Session, case: Case, outcome: Evaluation) -> None:
+    """Leave only those to whom this child of this event is new."""
+    rows = await session.execute(
+        _TOLD, {"receipt": case.event.receipt, "children": [case.child.id]}
+    )
+    told = {(row.organisation, row.profile) for row in rows}
+    for name in ("addressees", "pending"):
+        addressees = getattr(outcome, name)
+        new = [one for one in addressees if (one.organisation, one.profile) not in told]
+        setattr(outcome, name, new)
+
+
+async def _read_asked(session: Session, case: Case) -> dict[str, str | None]:
+    """What people were asked about this child of this event, and what they said."""
+    values = {"receipt": case.event.receipt, "child_index": case.child_index}
+    return {row.reason: row.decision for row in await session.execute(_ASKED, values)}

@@ -1,0 +1,103 @@
+"""Lets resolved children go on their way, each type of event its own: at once, or after a person.
+
+Between `resolve` and `address`: several children of one event are independent of one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from bus import Park, Publishable
+from chassis.database import Session
+from schemas.blocks import Child as SentChild
+from schemas.facts import EventAccepted
+from services.directory.address import address_children
+from services.directory.ask import Question, ask_people
+from services.directory.partnership import Partnership
+from services.directory.record_enrolment import apply_enrolment
+from services.directory.record_event import record_children
+from services.directory.resolve import Match, resolve_children
+from services.directory.situation import Case
+from services.directory.track_missing import close_episodes, open_episodes
+
+CHILDREN_NOT_NAMED = "children-not-named"
+SAME_CHILD_TWICE = "same-child-twice"
+
+ABOUT_CHILDREN = frozenset(
+    {"domestic-abuse.recorded", "referral.submitted", "missing.reported", "missing.found"}
+)
+"""Types with a list of children, each resolved for itself."""
+
+
+async def enter_events(
+    session: Session, partnership: Partnership, events: Sequence[EventAccepted]
+) -> list[Publishable]:
+    """Resolve every child of these events, address those who match, ask about the others."""
+    places: list[tuple[EventAccepted, int]] = []
+    sent: list[SentChild] = []
+    questions: list[Question] = []
+    for event in events:
+        children = event.data.get("children") or []
+        if not children:
+            questions.append(Question(event, CHILDREN_NOT_NAMED))
+        for position, item in enumerate(children):
+            places.append((event, position))
+            sent.append(SentChild.model_validate(item["child"], by_alias=True, by_name=False))
+    cases: list[Case] = []
+    for (event, position), answer in zip(
+        places, await resolve_children(session, sent), strict=True
+    ):
+        if isinstance(answer, Match):
+            cases.append(Case(event, position, answer.child))
+        else:
+            candidates = [candidate.id for candidate in answer.candidates]
+            questions.append(Question(event, answer.reason, position, candidates=candidates))
+    cases, twice = _part_twins(cases)
+    facts = await enter_cases(session, partnership, cases)
+    return [*facts, *await ask_people(session, partnership, [*questions, *twice])]
+
+
+async def enter_cases(
+    session: Session, partnership: Partnership, cases: Sequence[Case]
+) -> list[Publishable]:
+    """Children whom a match or a person has resolved."""
+    resolved: dict[UUID, dict[int, UUID]] = {}
+    for case in cases:
+        resolved.setdefault(case.event.receipt, {})[case.child_index] = case.child.id
+    await record_children(session, resolved)
+    facts: list[Publishable] = []
+    told: list[Case] = []
+    for event_type in {case.event.event_type: None for case in cases}:
+        same = [case for case in cases if case.event.event_type == event_type]
+        if event_type == "missing.found":
+            facts += await close_episodes(session, partnership, same)
+        elif event_type == "missing.reported":
+            alerted, over = await open_episodes(session, same)
+            told += alerted
+            facts += over
+        elif event_type == "enrolment.changed":
+            for case in same:
+                facts += await apply_enrolment(session, partnership, case.event, case.child)
+        elif event_type in ABOUT_CHILDREN:
+            told += same
+        else:
+            raise Park("event-type-unknown")
+    return [*facts, *await address_children(session, partnership, told)]
+
+
+def _part_twins(cases: list[Case]) -> tuple[list[Case], list[Question]]:
+    """Two children of one event cannot be one child: a twin's number stands on both."""
+    seen: dict[tuple[UUID, UUID], int] = {}
+    for case in cases:
+        key = (case.event.receipt, case.child.id)
+        seen[key] = seen.get(key, 0) + 1
+    kept: list[Case] = []
+    asked: list[Question] = []
+    for case in cases:
+        if seen[case.event.receipt, case.child.id] == 1:
+            kept.append(case)
+        else:
+            shown = [] if case.child.restricted else [case.child.id]
+            asked.append(Question(case.event, SAME_CHILD_TWICE, case.child_index, candidates=shown))
+    return kept, asked

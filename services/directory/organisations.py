@@ -1,0 +1,144 @@
+"""The organisations that a batch needs, read at once: successors followed, areas by postcode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sqlalchemy import text
+
+from chassis.database import Session
+from schemas.organisations import Organisation, OrganisationKind
+
+_READ = text("""
+    with recursive wanted as (
+        select id, successor, nursing_provider, local_authority from directory.organisation
+         where id = any(cast(:ids as text[]))
+        union
+        select id, successor, nursing_provider, local_authority from directory.organisation
+         where urn = any(cast(:numbers as text[]))
+        union
+        select id, successor, nursing_provider, local_authority from directory.organisation
+         where ukprn = any(cast(:numbers as text[]))
+        union
+        select id, successor, nursing_provider, local_authority from directory.organisation
+         where ods_code = any(cast(:ods_codes as text[]))
+        union
+        select id, successor, nursing_provider, local_authority from directory.organisation
+         where covers_postcodes && cast(:outwards as text[]) and kind <> 'school'
+        union
+        select id, successor, nursing_provider, local_authority from directory.organisation
+         where local_authority = any(cast(:authorities as text[])) and kind <> 'school'
+        union
+        select id, successor, nursing_provider, local_authority from directory.organisation
+         where kind <> 'school' and local_authority in (
+            select unnest(array[id, local_authority]) from directory.organisation
+             where covers_postcodes && cast(:outwards as text[]) and kind = 'social-care')
+        union
+        select o.id, o.successor, o.nursing_provider, o.local_authority
+          from wanted w cross join lateral (
+               select id, successor, nursing_provider, local_authority from directory.organisation
+                where id = any(array[w.successor, w.nursing_provider, w.local_authority])
+               union all
+               select id, successor, nursing_provider, local_authority from directory.organisation
+                where kind = 'social-care' and local_authority = w.local_authority) o)
+    select o.detail from wanted w join directory.organisation o on o.id = w.id order by o.id""")
+
+
+class Present(NamedTuple):
+    """The organisation that now stands for one, with every id under which it was known."""
+
+    organisation: Organisation
+    ids: frozenset[str]
+
+
+@dataclass
+class Needs:
+    """What must be known before anybody can be addressed."""
+
+    ids: set[str] = field(default_factory=set)
+    numbers: set[str] = field(default_factory=set)
+    ods_codes: set[str] = field(default_factory=set)
+    outwards: set[str] = field(default_factory=set)
+    authorities: set[str] = field(default_factory=set)
+
+    def authority(self, authority: str | None) -> None:
+        """An authority by its id, with what lies in its area."""
+        if authority:
+            self.ids.add(authority)
+            self.authorities.add(authority)
+
+
+class Organisations:
+    """What was read, with the questions that the policy asks of it."""
+
+    def __init__(self, organisations: Iterable[Organisation]) -> None:
+        self.by_id = {one.id: one for one in organisations}
+        self._by_number: dict[str, str] = {}
+        for one in self.by_id.values():
+            for number in (one.urn, one.ukprn, one.ods_code):
+                if number:
+                    self._by_number[number] = one.id
+
+    def present(self, id_: str | None) -> Present | None:
+        """The organisation of this id, or the one that took its place in the end."""
+        ids: list[str] = []
+        at = self.by_id.get(id_ or "")
+        while at is not None and at.id not in ids:
+            ids.append(at.id)
+            if at.successor is None or at.successor not in self.by_id:
+                return Present(at, frozenset(ids))
+            at = self.by_id[at.successor]
+        # A ring of successors stands for nobody.
+        return None
+
+    def numbered(self, *numbers: str | None) -> Present | None:
+        """The organisation with one of these numbers (URN, UKPRN, ODS code)."""
+        for number in numbers:
+            if number and number.strip() in self._by_number:
+                return self.present(self._by_number[number.strip()])
+        return None
+
+    def covering(self, outward: str | None, *kinds: OrganisationKind) -> list[Organisation]:
+        """Who serves a postcode."""
+        if outward is None:
+            return []
+        return [one for one in self._of(kinds) if outward in one.covers_postcodes]
+
+    def within(self, authority: str | None, *kinds: OrganisationKind) -> list[Organisation]:
+        """Who lies in an authority's area."""
+        if authority is None:
+            return []
+        return [one for one in self._of(kinds) if one.local_authority == authority]
+
+    def social_care_of(self, authority: str | None) -> Organisation | None:
+        """The social care of an authority: its own row, one in its area, or the authority."""
+        here = self.present(authority)
+        if here is None:
+            return None
+        if here.organisation.kind is OrganisationKind.SOCIAL_CARE:
+            return here.organisation
+        inside = self.within(here.organisation.id, OrganisationKind.SOCIAL_CARE)
+        if inside:
+            return inside[0]
+        local = here.organisation.kind is OrganisationKind.LOCAL_AUTHORITY
+        return here.organisation if local else None
+
+    def _of(self, kinds: tuple[OrganisationKind, ...]) -> Iterator[Organisation]:
+        return (one for one in self.by_id.values() if one.kind in kinds and not one.successor)
+
+
+async def read_organisations(session: Session, needs: Needs) -> Organisations:
+    """Everything needed, with successors, nursing providers and authorities, in one query."""
+    rows = await session.execute(
+        _READ,
+        {
+            "ids": sorted(needs.ids),
+            "numbers": sorted(needs.numbers),
+            "ods_codes": sorted(needs.ods_codes),
+            "outwards": sorted(needs.outwards),
+            "authorities": sorted(needs.authorities),
+        },
+    )
+    return Organisations(Organisation.model_validate(row.detail) for row in rows)

@@ -1,0 +1,27 @@
+"""What every step is given besides a session: the policy table, the partnership's choices, time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from chassis.clock import LONDON, now
+from services.directory.policy import Policy, read_policy
+from services.directory.settings import DirectorySettings
+
+SOURCE = "directory"
+"""How this service signs its facts."""
+
+
+@dataclass(frozen=True)
+class Partnership:
+    """Built once by the composition root."""
+
+    policy: Policy = field(default_factory=read_policy)
+    settings: DirectorySettings = field(default_factory=DirectorySettings)
+    clock: Callable[[], datetime] = now
+
+    def today(self) -> date:
+        """The day it is in England."""
+        return self.clock().astimezone(LONDON).date()

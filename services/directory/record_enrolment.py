@@ -1,0 +1,159 @@
+"""Keeps where a child is educated, as schools and authorities restate it: `enrolment.changed`.
+
+Several enrolments may hold at once; unknown never means home-educated. A school speaks of its own
+pupils only.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import text
+
+from bus import Publishable
+from chassis.database import Session
+from schemas.blocks import Child as SentChild
+from schemas.blocks import EducationStatus as Status
+from schemas.facts import EventAccepted, EventApplied
+from schemas.organisations import OrganisationKind
+from services.directory.ask import Question, ask_people
+from services.directory.organisations import Needs, Present, read_organisations
+from services.directory.partnership import Partnership
+from services.directory.record_event import record_children
+from services.directory.register import RegisteredChild
+from services.directory.register_child import register_child
+from services.directory.resolve import Match, Unresolved, resolve_children
+
+UNKNOWN_ORGANISATION = "unknown-organisation"
+ENROLMENT_OF_ANOTHER = "enrolment-of-another"
+
+_NEEDS_PLACE = (Status.REGISTERED, Status.DUAL, Status.OTHER_PROVISION, Status.EARLY_YEARS)
+
+_END = text("""
+    update directory.enrolment set to_date = cast(:starts_on as date) - 1
+     where child = :child and from_date < :starts_on
+       and (to_date is null or to_date >= :starts_on)
+       and (organisation is not distinct from :organisation
+            or status in ('home-educated', 'missing-education', 'none', 'unknown'))""")
+
+_REPLACE = text("""
+    delete from directory.enrolment
+     where child = :child and organisation is not distinct from :organisation
+       and from_date = :starts_on""")
+
+_INSERT = text("""
+    insert into directory.enrolment (child, organisation, status, from_date, to_date, receipt,
+        recorded_at)
+    select :child, :organisation, :status, :starts_on,
+           least(cast(:ends_on as date), (
+               select min(from_date) - 1 from directory.enrolment
+                where child = :child and organisation is not distinct from :organisation
+                  and from_date > :starts_on)),
+           :receipt, :at""")
+
+
+async def take_enrolment(
+    session: Session, partnership: Partnership, event: EventAccepted
+) -> list[Publishable]:
+    """Find the child and apply; a new pupil with a number of its own is registered."""
+    sent = SentChild.model_validate(event.data["child"], by_alias=True, by_name=False)
+    (answer,) = await resolve_children(session, [sent])
+    if isinstance(answer, Match):
+        return await apply_enrolment(session, partnership, event, answer.child)
+    if _is_new(sent, answer):
+        child = await register_child(session, partnership, sent)
+        return await apply_enrolment(session, partnership, event, child)
+    question = Question(
+        event, answer.reason, candidates=[candidate.id for candidate in answer.candidates]
+    )
+    return list(await ask_people(session, partnership, [question]))
+
+
+async def apply_enrolment(
+    session: Session,
+    partnership: Partnership,
+    event: EventAccepted,
+    child: RegisteredChild,
+    *,
+    checked: bool = False,
+) -> list[Publishable]:
+    """Restate from a day on where this child is educated.
+
+    `checked`: a person has said that this school may speak of this pupil.
+    """
+    data = event.data
+    status = Status(data["status"])
+    place = await _find_place(session, event)
+    problem = None
+    if place is None and (status in _NEEDS_PLACE or data.get("organisation")):
+        problem = UNKNOWN_ORGANISATION
+    elif not checked and _is_of_another(event, place):
+        problem = ENROLMENT_OF_ANOTHER
+    await record_children(session, {event.receipt: {0: child.id}})
+    if problem is not None:
+        return list(await ask_people(session, partnership, [Question(event, problem, child=child)]))
+    await write_enrolment(
+        session,
+        partnership,
+        event,
+        child,
+        place.organisation.id if place is not None else None,
+        status,
+        date.fromisoformat(data["startsOn"]),
+        date.fromisoformat(data["endsOn"]) if data.get("endsOn") else None,
+    )
+    return [EventApplied(receipt=event.receipt, key=event.key, at=partnership.clock())]
+
+
+async def write_enrolment(
+    session: Session,
+    partnership: Partnership,
+    event: EventAccepted,
+    child: RegisteredChild,
+    organisation: str | None,
+    status: Status,
+    starts_on: date,
+    ends_on: date | None,
+) -> None:
+    """One enrolment, ending what it replaces."""
+    values = {
+        "child": child.id,
+        "organisation": organisation,
+        "status": status.value,
+        "starts_on": starts_on,
+        "ends_on": ends_on,
+        "receipt": event.receipt,
+        "at": partnership.clock(),
+    }
+    for statement in (_END, _REPLACE, _INSERT):
+        await session.execute(statement, values)
+
+
+async def _find_place(session: Session, event: EventAccepted) -> Present | None:
+    """By the organisation's id, else by the school's number."""
+    school = event.data.get("school") or {}
+    numbers = [school.get(name) for name in ("urn", "ukprn", "welshNumber")]
+    needs = Needs(numbers={number.strip() for number in numbers if number})
+    if event.data.get("organisation"):
+        needs.ids.add(event.data["organisation"])
+    known = await read_organisations(session, needs)
+    return known.present(event.data.get("organisation")) or known.numbered(*numbers)
+
+
+def _is_of_another(event: EventAccepted, place: Present | None) -> bool:
+    """A school that enrolled somebody else's pupil would be told what is not its business."""
+    is_school = event.sender.kind == OrganisationKind.SCHOOL
+    return is_school and (place is None or event.sender.organisation not in place.ids)
+
+
+def _is_new(sent: SentChild, answer: Unresolved) -> bool:
+    """Nobody on the register comes near, and the child can be told from others from now on."""
+    name = sent.name
+    named = name is not None and bool(name.given and name.family)
+    numbered = sent.valid_upn is not None or (
+        sent.valid_nhs_number is not None
+        and sent.nhs_number is not None
+        and sent.nhs_number.status == "verified"
+    )
+    born = sent.exact_date_of_birth is not None
+    return answer.reason == "no-candidate" and named and numbered and born

@@ -1,0 +1,202 @@
+"""Takes events back: tombstones, and a withdrawal to everyone who is no longer entitled.
+
+Serves retractions and corrections alike, in whichever order they and their originals arrive. A
+withdrawal carries nothing of what was told.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from bus import Publishable
+from chassis.database import Session
+from schemas.facts import (
+    Addressee,
+    EventAccepted,
+    EventAddressed,
+    EventRetracted,
+    ResolutionDecided,
+)
+from schemas.organisations import RecipientRole
+from services.directory.address import record_addressed
+from services.directory.ask import Question, address, ask_people, head_of
+from services.directory.organisations import Needs, read_organisations
+from services.directory.partnership import SOURCE, Partnership
+from services.directory.policy import Line, When
+from services.directory.record_event import read_event
+from services.directory.track_missing import forget_event
+
+RETRACTION = "event.retracted"
+ANY_CORRECTION = "any correction"
+SUPERSEDED = "superseded"
+
+IDENTITY_REASONS = (
+    "no-candidate",
+    "possible-candidates",
+    "several-candidates",
+    "contradicted",
+    "identifiers-disagree",
+    "not-confirmed",
+    "same-child-twice",
+    "unborn",
+)
+"""Why a person must say who a child is."""
+
+_BURY = text("""
+    insert into directory.tombstone (receipt, by_receipt, replaced, recorded_at)
+    values (:receipt, :by, :replaced, :at) on conflict do nothing""")
+
+_END_QUESTIONS = text("""
+    update directory.resolution
+       set state = 'decided', decision = 'superseded', decided_by = :by, decided_at = :at
+     where receipt = :receipt and state = 'open'
+    returning id, child_index""")
+
+_FORGET_ENROLMENTS = text("delete from directory.enrolment where receipt = :receipt")
+
+_IS_WAITING = text("""
+    select 1 from directory.resolution
+     where receipt = :receipt and state = 'open' and reason = any(:reasons) limit 1""")
+
+_LAST = text("""
+    with recursive after(receipt, depth) as (
+        select cast(:receipt as uuid), 0
+        union
+        select t.by_receipt, a.depth + 1 from after a join directory.tombstone t using (receipt)
+         where a.depth < 1000)
+    select receipt from after order by depth desc limit 1""")
+
+_TO_WITHDRAW = text("""
+    with recursive chain(receipt) as (
+        select cast(:superseded as uuid)
+        union
+        select e.supersedes from chain c join directory.event e using (receipt)
+         where e.supersedes is not null)
+    select a.child_id, a.organisation, min(a.child_index) as child_index, min(a.role) as role
+      from directory.addressed a join chain c using (receipt)
+     where a.withheld is null
+       and not exists (
+           select 1 from directory.addressed n
+            where n.receipt = :receipt and n.child_id = a.child_id
+              and n.organisation = a.organisation and n.withheld is null)
+     group by a.child_id, a.organisation
+    having max(a.addressed_at) filter (where a.profile <> 'withdrawal')
+         > coalesce(max(a.addressed_at) filter (where a.profile = 'withdrawal'), '-infinity')
+     order by a.child_id, a.organisation""")
+
+
+async def end_event(
+    session: Session, partnership: Partnership, event: EventAccepted
+) -> list[Publishable]:
+    """Whatever `event` supersedes is told no further, whether or not it has arrived yet."""
+    superseded, now = event.supersedes, partnership.clock()
+    if superseded is None:
+        return []
+    replaced = event.event_type != RETRACTION
+    await session.execute(
+        _BURY, {"receipt": superseded, "by": event.receipt, "replaced": replaced, "at": now}
+    )
+    facts: list[Publishable] = [
+        EventRetracted(
+            receipt=event.receipt,
+            retracts=superseded,
+            key=event.key,
+            at=now,
+            replaced_by=event.receipt if replaced else None,
+        )
+    ]
+    earlier = await read_event(session, superseded)
+    ended = await session.execute(_END_QUESTIONS, {"receipt": superseded, "by": SOURCE, "at": now})
+    facts += [
+        ResolutionDecided(
+            resolution=row.id,
+            receipt=superseded,
+            key=earlier.event.key if earlier else event.key,
+            child_index=row.child_index,
+            decision=SUPERSEDED,
+            decided_by=SOURCE,
+            decided_at=now,
+        )
+        for row in ended
+    ]
+    missing_again = await forget_event(
+        session, superseded, list(earlier.children.values()) if earlier else []
+    )
+    changed = await session.execute(_FORGET_ENROLMENTS, {"receipt": superseded})
+    reason = None
+    if earlier is not None and not replaced:
+        if missing_again:
+            reason = "found-retracted"
+        elif earlier.event.event_type == "organisation.changed" or changed.rowcount:
+            reason = "change-retracted"
+    questions = [Question(event, reason)] if reason else []
+    return [*facts, *await ask_people(session, partnership, questions)]
+
+
+async def withdraw_unentitled(
+    session: Session, partnership: Partnership, event: EventAccepted
+) -> list[Publishable]:
+    """Tell those who were told before, and are not any more, to destroy what they have.
+
+    Of a correction only once every child of it is resolved: until then nobody can say who is
+    still entitled.
+    """
+    if event.supersedes is None:
+        return []
+    waiting = await session.execute(
+        _IS_WAITING, {"receipt": event.receipt, "reasons": list(IDENTITY_REASONS)}
+    )
+    if waiting.first() is not None:
+        return []
+    rows = list(
+        await session.execute(
+            _TO_WITHDRAW, {"superseded": event.supersedes, "receipt": event.receipt}
+        )
+    )
+    if not rows:
+        return []
+    known = await read_organisations(session, Needs(ids={row.organisation for row in rows}))
+    line = _line(partnership, event)
+    by_child: dict[UUID, list[Any]] = {}
+    for row in rows:
+        by_child.setdefault(row.child_id, []).append(row)
+    facts: list[EventAddressed] = []
+    for child_id, told in by_child.items():
+        recipients: dict[str, Addressee] = {}
+        for row in told:
+            present = known.present(row.organisation)
+            if present is not None:
+                one = address(present.organisation, RecipientRole(row.role), line.profile, line.id)
+                recipients.setdefault(one.organisation, one)
+        facts.append(
+            EventAddressed(
+                **head_of(event),
+                child_index=told[0].child_index,
+                child_id=child_id,
+                recipients=tuple(recipients.values()),
+                data={},
+            )
+        )
+    await record_addressed(session, partnership, facts)
+    return list(facts)
+
+
+async def withdraw_for_last(
+    session: Session, partnership: Partnership, receipt: UUID
+) -> list[Publishable]:
+    """An event arrived after it was itself taken back: the last word about it withdraws."""
+    last = (await session.execute(_LAST, {"receipt": receipt})).scalar_one()
+    recorded = await read_event(session, last)
+    if recorded is None:
+        return []
+    return await withdraw_unentitled(session, partnership, recorded.event)
+
+
+def _line(partnership: Partnership, event: EventAccepted) -> Line:
+    if event.event_type == RETRACTION:
+        return partnership.policy.lines_for(RETRACTION)[0]
+    lines = partnership.policy.lines_for(ANY_CORRECTION)
+    return next(line for line in lines if line.when is When.NO_LONGER_ENTITLED)

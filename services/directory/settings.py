@@ -1,0 +1,40 @@
+"""What a partnership sets for its directory; read once in `__main__` and passed down as values."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from bus import BusSettings
+from chassis.settings import Group, ProcessSettings
+
+
+class DirectorySettings(Group):
+    """The partnership's own choices; the policy table itself is `policy.toml`."""
+
+    areas: frozenset[str] = Field(
+        default=frozenset(),
+        description="Authorities whose MASH is on this bus; empty: every social-care organisation "
+        "that covers postcodes. A child who lives elsewhere is handed off.",
+    )
+    default_reviewer: str | None = Field(
+        default=None, description="Who looks where no area's MASH can be told: an organisation's id"
+    )
+    agreements: frozenset[str] = Field(
+        default=frozenset(), description="Early years settings and practices that signed."
+    )
+    childminders: frozenset[str] = Field(
+        default=frozenset(), description="Of those, who is told only after a person looked."
+    )
+    exploitation_teams: dict[str, str] = Field(
+        default_factory=dict, description="MASH → its exploitation team, if that is another."
+    )
+    urgent_minutes: int = Field(default=30, ge=1, description="To decide about an urgent event.")
+    working_days: int = Field(default=1, ge=1, description="To decide about any other.")
+    sweep_seconds: float = Field(default=5.0, gt=0, description="How often clocks are looked at.")
+
+
+class Settings(ProcessSettings):
+    """Everything that this process reads."""
+
+    bus: BusSettings = BusSettings()
+    directory: DirectorySettings = DirectorySettings()

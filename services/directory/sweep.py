@@ -1,0 +1,104 @@
+"""Looks for questions that nobody answered in time, and tells the next who can act: once each.
+
+A clock is a row: a sweep that was missed is made up by the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from sqlalchemy import text
+
+from chassis.database import Database, Session
+from chassis.process import Task
+from chassis.telemetry import logger
+from schemas.facts import Addressee, Profile, ResolutionOverdue
+from schemas.organisations import RecipientRole, Rung
+from services.directory.ask import REVIEWER_RULE, address
+from services.directory.listen import publish
+from services.directory.organisations import Needs, read_organisations
+from services.directory.partnership import Partnership
+
+log = logger("directory.sweep")
+
+MOST = 100
+"""Questions in one transaction; the others follow at once."""
+
+_CLAIM = text("""
+    update directory.resolution r set overdue_at = :now
+      from (select id from directory.resolution
+             where state = 'open' and overdue_at is null and decide_by <= :now
+             order by decide_by limit :most for update skip locked) due,
+           directory.event e
+     where r.id = due.id and e.receipt = r.receipt
+    returning r.id, r.receipt, r.child_index, r.reason, r.decide_by, r.recipients,
+              e.accepted, e.traceparent""")
+
+
+def sweep_task(database: Database, partnership: Partnership) -> Task:
+    """The sweep as a task of the process."""
+    return Task("directory-sweep", partial(_sweep_for_ever, database, partnership))
+
+
+async def _sweep_for_ever(database: Database, partnership: Partnership) -> None:
+    while True:
+        full = True
+        while full:
+            async with database.transaction() as session:
+                full = await tell_overdue(session, partnership) == MOST
+        await asyncio.sleep(partnership.settings.sweep_seconds)
+
+
+async def tell_overdue(session: Session, partnership: Partnership) -> int:
+    """Publish `resolution.overdue` for questions past their deadline; returns how many."""
+    values = {"now": partnership.clock(), "most": MOST}
+    rows = list(await session.execute(_CLAIM, values))
+    if not rows:
+        return 0
+    told = {row.id: [Addressee.model_validate(one) for one in row.recipients] for row in rows}
+    ids = {one.organisation for addressees in told.values() for one in addressees}
+    known = await read_organisations(session, Needs(ids=ids))
+    rungs = {
+        organisation: known.by_id[organisation].ladder[:1]
+        or (Rung(organisation=organisation, role=RecipientRole.DUTY_OFFICER),)
+        for organisation in ids & known.by_id.keys()
+    }
+    upper = await read_organisations(
+        session, Needs(ids={rung.organisation for ladder in rungs.values() for rung in ladder})
+    )
+    facts = []
+    for row in rows:
+        nexts = [rung for one in told[row.id] for rung in rungs.get(one.organisation, ())]
+        recipients = tuple(
+            address(upper.by_id[rung.organisation], rung.role, Profile.ALERT, REVIEWER_RULE)
+            for rung in nexts
+            if rung.organisation in upper.by_id
+        )
+        facts.append(
+            ResolutionOverdue(
+                resolution=row.id,
+                receipt=row.receipt,
+                key=_key_of(row.accepted),
+                child_index=row.child_index,
+                reason=row.reason,
+                decide_by=row.decide_by,
+                recipients=recipients,
+            )
+        )
+        log.warning(
+            "resolution_overdue",
+            resolution=str(row.id),
+            receipt=str(row.receipt),
+            reason=row.reason,
+            told=len(recipients),
+            next="decide by the review API",
+        )
+    await publish(session, facts, {row.receipt: row.traceparent for row in rows})
+    return len(rows)
+
+
+def _key_of(accepted: bytes) -> str:
+    from pydantic_core import from_json
+
+    return str(from_json(bytes(accepted))["key"])
