@@ -1,0 +1,1 @@
+"""The ways to a recipient's system that the notifier drives itself."""

@@ -1,0 +1,176 @@
+"""The webhook channel: a signed, thin request that says that a notice waits, and where.
+
+Standard Webhooks: the id is the notice's and the same on every retry. The body holds no personal
+data and no category; the content is fetched with the recipient's own credential.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Protocol
+from uuid import UUID
+
+import aiohttp
+from standardwebhooks import Webhook
+
+from chassis.clock import Clock
+from services.notifier.settings import SendSettings
+
+DRAIN_BYTES = 16_384
+"""An answer's body is read this far, so that its connection can be used again, and thrown away."""
+
+
+class Target(Protocol):
+    """Where a webhook goes, and how it is signed."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def signers(self) -> tuple[Webhook, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The receiver answered 2xx: it has it."""
+
+    status: int
+    code: str = "delivered"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """Not now. `after_seconds` is what the receiver asked for; `silent`: it did not answer."""
+
+    code: str
+    status: int | None = None
+    after_seconds: float | None = None
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Not this way, ever."""
+
+    code: str
+    status: int | None = None
+
+
+Outcome = Delivered | Unreachable | Refused
+
+
+class WebhookChannel:
+    """One HTTP session for every receiver; it holds no transaction and follows no redirect."""
+
+    def __init__(self, settings: SendSettings, notices_url: str, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._session: aiohttp.ClientSession | None = None
+        # The address is the same but for the id, so it is escaped once.
+        self._url_start = json.dumps(notices_url)[:-1]
+
+    async def open(self) -> None:
+        """Make the session; it belongs to the running loop."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
+            timeout=aiohttp.ClientTimeout(total=self._settings.timeout_seconds),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
+            headers={"Content-Type": "application/json", "User-Agent": "safeguarding-bus/1"},
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def send(self, target: Target, notice: UUID, composed_at: datetime) -> Outcome:
+        """Send one webhook and judge the answer. Never raises for what a receiver does."""
+        assert self._session is not None  # noqa: S101 - opened by whoever drives the channel
+        body = self.body(notice, composed_at)
+        status: int | None = None
+        try:
+            async with self._session.post(
+                target.url,
+                data=body.encode(),
+                headers=sign(target.signers, str(notice), self._clock(), body),
+                allow_redirects=False,
+            ) as response:
+                status = response.status
+                outcome = judge(status, response.headers, self._clock(), self._settings)
+                await _drain(response.content)
+                return outcome
+        except TimeoutError:
+            code, silent = "timed-out", True
+        except (aiohttp.ClientError, OSError, ValueError):
+            # ValueError: an address or an answer that cannot be read as HTTP.
+            code, silent = "not-connected", status is None
+        if status is not None:
+            # It answered and only its body was cut short: the answer counts.
+            return judge(status, {}, self._clock(), self._settings)
+        return Unreachable(code, silent=silent)
+
+    def body(self, notice: UUID, composed_at: datetime) -> str:
+        """The body, the same on every retry."""
+        at = composed_at.astimezone(UTC).isoformat(timespec="milliseconds")
+        return (
+            f'{{"type":"notice.waiting","timestamp":"{at}",'
+            f'"data":{{"notice":"{notice}","url":{self._url_start}/{notice}"}}}}'
+        )
+
+
+def sign(signers: tuple[Webhook, ...], notice: str, at: datetime, body: str) -> dict[str, str]:
+    """The three headers of Standard Webhooks; during a rotation one signature per secret."""
+    signatures = " ".join(one.sign(notice, at, body) for one in signers)
+    return {
+        "webhook-id": notice,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": signatures,
+    }
+
+
+def judge(
+    status: int, headers: Mapping[str, str], now: datetime, settings: SendSettings
+) -> Outcome:
+    """What an answer means: 2xx has it, 3xx and 4xx never will, the rest may later."""
+    if 200 <= status < 300:
+        return Delivered(status)
+    if status in (408, 425, 429) or status >= 500:
+        asked = headers.get("Retry-After") if status in (429, 503) else None
+        after = read_retry_after(asked, now)
+        if after is not None:
+            least, most = settings.retry_after_least_seconds, settings.retry_after_most_seconds
+            after = min(max(after, least), most)
+        return Unreachable("busy" if status in (429, 503) else "failing", status, after)
+    if status == 410:
+        return Refused("gone", status)
+    return Refused("redirected" if 300 <= status < 400 else "refused", status)
+
+
+def read_retry_after(value: str | None, now: datetime) -> float | None:
+    """Seconds from now, from a number or an HTTP date; None when it says neither."""
+    if value is None:
+        return None
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max(0.0, (at - now).total_seconds())
+
+
+async def _drain(content: aiohttp.StreamReader) -> None:
+    left = DRAIN_BYTES
+    while left > 0 and not content.at_eof():
+        chunk = await content.read(left)
+        if not chunk:
+            return
+        left -= len(chunk)

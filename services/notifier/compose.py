@@ -1,0 +1,167 @@
+"""Step 5: from facts to obligations, each exactly once, with minimum necessary content.
+
+A batch is a handful of statements. Nothing is sent here; what cannot be sent is never silent: it
+becomes a row in a state that says so, and a fact on the bus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from prometheus_client import Counter
+
+import bus
+from chassis.database import Session
+from chassis.telemetry import logger
+from schemas.facts import (
+    EventAddressed,
+    EventRetracted,
+    NoticeFact,
+    NoticeFailed,
+    NoticeSuperseded,
+    NoticeWithheld,
+    ResolutionDecided,
+    ResolutionNeeded,
+    ResolutionOverdue,
+)
+from services.notifier import clocks
+from services.notifier.draft import OURS, Draft, draft_alert, draft_event, recipients_to_reach
+from services.notifier.early import apply_early
+from services.notifier.obligations import insert_deliveries, insert_drafts
+from services.notifier.report import notice_fact
+from services.notifier.routes import Route, read_routes
+from services.notifier.settings import DeadlineSettings
+from services.notifier.standing import (
+    MISSING_REPORTS,
+    Ending,
+    end_notices,
+    endings_of,
+    lock_events,
+    read_standings,
+    record_endings,
+)
+
+log = logger("notifier.compose")
+
+composed_total = Counter("notifier_composed_total", "Obligations composed", ["profile", "state"])
+
+Composable = (
+    EventAddressed | EventRetracted | ResolutionNeeded | ResolutionOverdue | ResolutionDecided
+)
+_ADDRESSED = (EventAddressed, ResolutionNeeded, ResolutionOverdue)
+_TELLING: dict[str, type[NoticeFact]] = {
+    "failed": NoticeFailed,
+    "withheld": NoticeWithheld,
+    "superseded": NoticeSuperseded,
+}
+
+
+@dataclass(slots=True)
+class Composed:
+    """What a batch came to; `to_deliver` and `to_escalate` say who must be woken."""
+
+    made: int = 0
+    to_deliver: bool = False
+    to_escalate: bool = False
+    mailboxes: set[str] = field(default_factory=set)
+
+
+async def compose(
+    session: Session, facts: Sequence[Composable], now: datetime, settings: DeadlineSettings
+) -> Composed:
+    """Compose a batch, in the caller's transaction. A repeat makes nothing.
+
+    Raises `bus.Retry` while an organisation is not known here yet.
+    """
+    endings = _distinct(facts)
+    addressed = [fact for fact in facts if isinstance(fact, _ADDRESSED)]
+    if not endings and not addressed:
+        return Composed()
+    routes = await read_routes(
+        session, {name for fact in addressed for name in recipients_to_reach(fact)}, settings
+    )
+    for fact in addressed:
+        for name in recipients_to_reach(fact):
+            if name not in routes:
+                raise bus.Retry("organisation-not-yet-known")
+    await lock_events(session, [one.receipt for one in (*facts, *endings)])
+    if endings:
+        await record_endings(session, endings)
+    drafts = await _draft(session, addressed, routes, now, settings)
+    await clocks.stop(session, endings, now)
+    fresh = await insert_drafts(session, drafts)
+    sent = await insert_deliveries(session, fresh, routes)
+    unsent = await end_notices(session, endings, now)
+    broker = [draft.id for draft in fresh if draft.owner != OURS]
+    early = await apply_early(session, broker)
+    told = [
+        notice_fact(_TELLING[draft.state], draft, now, reason=draft.reason)
+        for draft in fresh
+        if draft.state in _TELLING and draft.owner == OURS
+    ]
+    told += [notice_fact(NoticeSuperseded, row, now, reason=row.reason) for row in unsent]
+    await bus.append(session, *told)
+    for draft in fresh:
+        composed_total.labels(draft.profile, draft.state).inc()
+        if draft.reason == "no-content":
+            log.error(
+                "notice_without_content",
+                notice=str(draft.id),
+                profile=draft.profile,
+                event_type=draft.event_type,
+                next="nobody is told; a person must mend the policy table",
+            )
+    return Composed(
+        made=len(fresh),
+        to_deliver=sent > 0,
+        to_escalate=early or any(one.state == "failed" for one in fresh),
+        mailboxes={one.organisation for one in fresh if one.owner == OURS},
+    )
+
+
+def _distinct(facts: Iterable[Composable]) -> list[Ending]:
+    found: dict[tuple[UUID, UUID, str], Ending] = {}
+    for fact in facts:
+        if isinstance(fact, EventAddressed | EventRetracted | ResolutionDecided):
+            for one in endings_of(fact):
+                found.setdefault((one.receipt, one.child_id, one.kind), one)
+    return list(found.values())
+
+
+async def _draft(
+    session: Session,
+    facts: Sequence[EventAddressed | ResolutionNeeded | ResolutionOverdue],
+    routes: Mapping[str, Route],
+    now: datetime,
+    settings: DeadlineSettings,
+) -> list[Draft]:
+    """Every draft of the batch, those that are overtaken marked so."""
+    if not facts:
+        return []
+    missing = [
+        fact.child_id
+        for fact in facts
+        if isinstance(fact, EventAddressed) and fact.event_type in MISSING_REPORTS
+    ]
+    standings = await read_standings(session, [fact.receipt for fact in facts], missing)
+    referrals = [
+        fact
+        for fact in facts
+        if isinstance(fact, EventAddressed) and fact.event_type == clocks.STARTED_BY
+    ]
+    ended = {fact.receipt for fact in referrals if standings.ends_event(fact.receipt)}
+    due = await clocks.start(session, referrals, ended, now, settings)
+    drafts: dict[UUID, Draft] = {}
+    for fact in facts:
+        made = (
+            draft_event(fact, routes, now, settings, due.get(fact.receipt))
+            if isinstance(fact, EventAddressed)
+            else draft_alert(fact, routes, now, settings)
+        )
+        for draft in made:
+            reason = standings.overtakes(draft) if draft.state != "withheld" else None
+            drafts.setdefault(draft.id, draft.overtaken(reason) if reason else draft)
+    return list(drafts.values())

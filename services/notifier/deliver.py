@@ -1,0 +1,238 @@
+"""Step 6: every due webhook is claimed, sent and settled, with the sockets kept busy.
+
+Claims are short and hold nothing; sending holds no transaction; settling writes rounds. Each
+receiver has a lane of its own with a bound, so that one that hangs starves no other. What is
+claimed and not settled (a crash) is due again when its lease ends, with the same id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from prometheus_client import Gauge, Histogram
+from sqlalchemy.exc import OperationalError
+
+from chassis import outbound
+from chassis.clock import Clock
+from chassis.database import Database, after_commit, sqlstate
+from chassis.telemetry import logger
+from services.notifier.bells import Bells, wait
+from services.notifier.channels.webhook import Refused, Unreachable, WebhookChannel
+from services.notifier.endpoints import Target, Targets
+from services.notifier.settings import NotifierGroup
+from services.notifier.settle import Sending, settle_sendings
+from services.notifier.tables import Delivery
+
+log = logger("notifier.deliver")
+
+in_flight = Gauge("notifier_webhooks_in_flight", "Webhooks claimed and not yet answered")
+send_seconds = Histogram("notifier_send_seconds", "From sending a webhook to its answer")
+
+_DEADLOCK = "40P01"
+
+
+@dataclass(slots=True)
+class _Job:
+    notice: UUID
+    token: UUID
+    number: int
+    composed_at: datetime
+    target: Target
+    lease_ends: float
+
+
+@dataclass(slots=True)
+class _Lane:
+    """What goes to one receiver: `room` requests at once, and so many in waiting that the next
+    claim has come before they are sent. `room` shrinks while the receiver does not answer."""
+
+    room: int
+    backlog: int
+    active: int = 0
+    waiting: deque[_Job] = field(default_factory=deque)
+
+    def full(self) -> bool:
+        return len(self.waiting) >= self.backlog
+
+
+class Deliverer:
+    """Runs step 6 in one process; any number of processes may do so at once."""
+
+    def __init__(
+        self,
+        database: Database,
+        channel: WebhookChannel,
+        bells: Bells,
+        clock: Clock,
+        settings: NotifierGroup,
+    ) -> None:
+        self._database = database
+        self._channel = channel
+        self._bells = bells
+        self._clock = clock
+        self._send = settings.send
+        self._deadlines = settings.deadlines
+        self._targets = Targets(database)
+        self._lanes: dict[str, _Lane] = {}
+        self._held = 0
+        self._backlog = max(1, self._send.claim_size // 2)
+        self._done: list[Sending] = []
+        self._settle = asyncio.Event()
+        self._workers: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Claim, send and settle until cancelled; what was answered by then is settled."""
+        await self._channel.open()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._claim_on())
+                group.create_task(self._settle_on())
+        finally:
+            for worker in self._workers:
+                worker.cancel()
+            if self._workers:
+                await asyncio.wait(self._workers)
+            self._lanes.clear()
+            self._held = 0
+            await self._channel.close()
+            if self._done:
+                await asyncio.shield(self._settle_round())
+
+    async def claim_once(self) -> int:
+        """Claim what is due and give it to the lanes; returns how many."""
+        await self._targets.refresh()
+        full = {name for name, lane in self._lanes.items() if lane.full()}
+        limit = min(self._send.claim_size, self._send.held_limit - self._held)
+        claimed_at = time.monotonic()
+        async with self._database.reading() as session:
+            claim = await outbound.claim(
+                session,
+                Delivery,
+                limit=limit,
+                lease_seconds=self._send.lease_seconds,
+                unless="q.endpoint = any(:full)" if full else "",
+                values={"full": self._targets.of_receivers(full)} if full else {},
+                durable=False,
+            )
+        if claim.rows:
+            await self._targets.refresh({row["endpoint"] for row in claim.rows})
+        for row in claim.rows:
+            self._take(row, claim.token, claimed_at + self._send.lease_seconds)
+        in_flight.set(self._held)
+        return len(claim.rows)
+
+    async def _claim_on(self) -> None:
+        while True:
+            self._bells.deliver.clear()
+            if self._held < self._send.held_limit:
+                taken = await self.claim_once()
+                if taken:
+                    continue
+            async with self._database.reading() as session:
+                due = await outbound.next_due_seconds(session, Delivery)
+            # Due and not taken means that a lane is full, or that another process is at it.
+            pause = min(self._send.poll_seconds, max(due or 0.0, 0.05) if due is not None else 60.0)
+            await wait(self._bells.deliver, pause)
+
+    def _take(self, row: Any, token: UUID, lease_ends: float) -> None:
+        target = self._targets.get(row["endpoint"])
+        if target is None:
+            self._finish(
+                Sending(row["id"], row["endpoint"], token, row["attempts"], row["composed_at"],
+                        self._clock(), 0, Refused("no-endpoint"))
+            )  # fmt: skip
+            return
+        lane = self._lanes.get(target.receiver)
+        if lane is None:
+            lane = self._lanes[target.receiver] = _Lane(self._send.per_receiver, self._backlog)
+        lane.waiting.append(
+            _Job(row["id"], token, row["attempts"], row["composed_at"], target, lease_ends)
+        )
+        self._held += 1
+        self._staff(lane, 1)
+
+    def _staff(self, lane: _Lane, wanted: int) -> None:
+        for _ in range(min(wanted, lane.room - lane.active)):
+            lane.active += 1
+            worker = asyncio.create_task(self._work(lane))
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+
+    async def _work(self, lane: _Lane) -> None:
+        """Send what waits in a lane, one after the other, until there is none or no room."""
+        try:
+            while lane.waiting and lane.active <= lane.room:
+                job = lane.waiting.popleft()
+                if len(lane.waiting) == lane.backlog - 1:
+                    self._bells.deliver.set()
+                try:
+                    # Too late to be counted: it is left to its lease's end, and comes again.
+                    if job.lease_ends - time.monotonic() > self._send.timeout_seconds:
+                        await self._send_one(job, lane)
+                finally:
+                    self._held -= 1
+        finally:
+            lane.active -= 1
+
+    async def _send_one(self, job: _Job, lane: _Lane) -> None:
+        at = self._clock()
+        started = time.monotonic()
+        outcome = await self._channel.send(job.target, job.notice, job.composed_at)
+        took = time.monotonic() - started
+        send_seconds.observe(took)
+        silent = isinstance(outcome, Unreachable) and outcome.silent
+        before, lane.room = lane.room, self._send.probing if silent else self._send.per_receiver
+        lane.backlog = 1 if silent else self._backlog
+        if lane.room > before:
+            self._staff(lane, len(lane.waiting))
+        self._finish(
+            Sending(job.notice, job.target.id, job.token, job.number, job.composed_at, at,
+                    int(took * 1000), outcome)
+        )  # fmt: skip
+
+    def _finish(self, sending: Sending) -> None:
+        self._done.append(sending)
+        self._settle.set()
+
+    async def _settle_on(self) -> None:
+        while True:
+            await self._settle.wait()
+            if len(self._done) < self._send.settle_size:
+                await asyncio.sleep(self._send.settle_linger_seconds)
+            self._settle.clear()
+            while self._done:
+                await self._settle_round()
+
+    async def _settle_round(self) -> None:
+        """Settle what is done by now; while the database is away it is kept, and tried again."""
+        sendings, self._done = self._done, []
+        committed = False
+        try:
+            async with self._database.transaction() as session:
+                settled = await settle_sendings(
+                    session, sendings, self._clock(), self._send, self._deadlines
+                )
+                if settled.failed:
+                    after_commit(session, "escalate", self._bells.escalate.set)
+            committed = True
+        except OperationalError as error:
+            # Two rounds in each other's way: the same again succeeds.
+            if sqlstate(error) != _DEADLOCK:
+                raise
+        finally:
+            if not committed:
+                self._done = sendings + self._done
+        if committed:
+            log.info(
+                "deliveries_settled",
+                delivered=settled.delivered,
+                retried=settled.retried,
+                failed=settled.failed,
+                late=settled.late,
+            )

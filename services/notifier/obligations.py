@@ -1,0 +1,81 @@
+"""Storing obligations and, for those that go by webhook, their deliveries: set-based, once each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import text
+
+from chassis.database import Session
+from services.notifier.draft import OURS, Draft
+from services.notifier.routes import Route
+
+
+async def insert_drafts(session: Session, drafts: Sequence[Draft]) -> list[Draft]:
+    """Store drafts; returns those that were new."""
+    if not drafts:
+        return []
+    columns = {name: [getattr(draft, name) for draft in drafts] for name in _TYPES}
+    made = {row[0] for row in await session.execute(_INSERT, columns)}
+    return [draft for draft in drafts if draft.id in made]
+
+
+async def insert_deliveries(
+    session: Session, drafts: Sequence[Draft], routes: Mapping[str, Route]
+) -> int:
+    """Queue the webhooks among new drafts; returns how many."""
+    sent = [
+        draft
+        for draft in drafts
+        if draft.owner == OURS
+        and draft.state == "waiting"
+        and routes[draft.organisation].channel == "webhook"
+    ]
+    if sent:
+        await session.execute(
+            _INSERT_DELIVERIES,
+            {
+                "ids": [draft.id for draft in sent],
+                "endpoints": [routes[draft.organisation].endpoint for draft in sent],
+                "ats": [draft.composed_at for draft in sent],
+            },
+        )
+    return len(sent)
+
+
+_TYPES = {
+    "id": "uuid",
+    "receipt": "uuid",
+    "child_index": "int",
+    "child_id": "uuid",
+    "part": "text",
+    "rung": "int",
+    "chain": "uuid",
+    "event_type": "text",
+    "happened_at": "timestamptz",
+    "organisation": "text",
+    "recipient_name": "text",
+    "role": "text",
+    "profile": "text",
+    "owner": "text",
+    "rule": "text",
+    "content": "text",
+    "state": "text",
+    "reason": "text",
+    "watch": "text",
+    "watch_due_at": "timestamptz",
+    "deadline_at": "timestamptz",
+    "composed_at": "timestamptz",
+    "sent_at": "timestamptz",
+}
+
+_INSERT = text(f"""
+    insert into notifier.obligation ({", ".join(_TYPES)})
+    select * from unnest({", ".join(f"cast(:{name} as {kind}[])" for name, kind in _TYPES.items())})
+        on conflict (id) do nothing returning id""")
+
+_INSERT_DELIVERIES = text("""
+    insert into notifier.delivery (id, endpoint, composed_at, state, due_at)
+    select d.id, d.endpoint, d.at, 'waiting', clock_timestamp()
+      from unnest(cast(:ids as uuid[]), cast(:endpoints as uuid[]), cast(:ats as timestamptz[]))
+           d(id, endpoint, at)""")
