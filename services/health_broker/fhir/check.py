@@ -58,6 +58,9 @@ def find_faults(message: Any) -> list[str]:
     except ValidationError as failure:
         errors = failure.errors(include_url=False, include_input=False, include_context=False)
         return [f"{'.'.join(map(str, one['loc']))}: {one['type']}" for one in errors[:20]]
+    except (LookupError, TypeError, AttributeError, ValueError):
+        # So it answers, instead of refusing, a resource type that is none of FHIR's.
+        return ["Bundle: not readable as FHIR R4"]
     return [*_find_gaps(message, "Bundle"), *_find_breaches(message)]
 
 

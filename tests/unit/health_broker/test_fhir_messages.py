@@ -1,0 +1,411 @@
+"""A message says what its profile says, field by field, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from fhir.resources.R4B.bundle import Bundle
+
+from schemas.examples import load
+from schemas.facts import EventAddressed, Profile
+from schemas.profiles import (
+    Content,
+    HealthMinimal,
+    MissingAlert,
+    MissingFound,
+    Withdrawal,
+    render,
+)
+from services.health_broker.fhir import Rendered, codes, find_faults, render_message
+from tests.unit.health_broker.samples import (
+    addressed,
+    components,
+    envelope,
+    resource,
+    resources,
+    write,
+)
+
+MESSAGES = {
+    Profile.HEALTH_MINIMAL: "domestic-abuse.recorded",
+    Profile.MISSING_ALERT: "missing.reported",
+    Profile.MISSING_FOUND: "missing.found",
+    Profile.WITHDRAWAL: "missing.reported",
+}
+EVERY = pytest.mark.parametrize("profile", list(MESSAGES))
+
+
+def _write(profile: Profile, **changes: Any) -> tuple[EventAddressed, Content, Rendered]:
+    restated = uuid4() if profile is Profile.WITHDRAWAL else None
+    event = addressed(MESSAGES[profile], supersedes=restated, **changes)
+    return event, *write(profile, event)
+
+
+@EVERY
+def test_every_message_is_valid_fhir_r4(profile: Profile) -> None:
+    _, _, rendered = _write(profile)
+    Bundle.model_validate(rendered.bundle)
+    Bundle.model_validate_json(rendered.as_bytes())
+    assert find_faults(json.loads(rendered.as_bytes())) == []
+
+
+@EVERY
+@pytest.mark.parametrize("child_index", [0, 1])
+def test_a_child_whom_only_the_sender_knows_gives_a_valid_message(
+    profile: Profile, child_index: int
+) -> None:
+    index = child_index if MESSAGES[profile] == "domestic-abuse.recorded" else 0
+    _, _, rendered = _write(profile, identity=None, child_index=index)
+    assert find_faults(rendered.bundle) == []
+
+
+@EVERY
+def test_a_message_made_twice_is_the_same_to_the_last_byte(profile: Profile) -> None:
+    event, _, first = _write(profile)
+    _, again = write(profile, event)
+    assert again.as_bytes() == first.as_bytes()
+
+
+@EVERY
+def test_clinical_resources_are_restricted_and_not_for_the_family(profile: Profile) -> None:
+    _, _, rendered = _write(profile)
+    for entry in rendered.bundle["entry"]:
+        one = entry["resource"]
+        if one["resourceType"] not in ("MessageHeader", "Organization"):
+            assert {label["code"] for label in one["meta"]["security"]} == {"R", "NOPAT"}
+    assert rendered.bundle["meta"]["security"][0]["code"] == "R"
+
+
+def test_the_message_of_health_minimal_says_each_of_its_fields() -> None:
+    event = addressed("domestic-abuse.recorded")
+    content, rendered = write(Profile.HEALTH_MINIMAL, event, informed=True)
+    assert isinstance(content, HealthMinimal)
+    message = rendered.bundle
+    header, patient = resource(message, "MessageHeader"), resource(message, "Patient")
+    communication = resource(message, "Communication")
+    observation = resource(message, "Observation")
+    said = {
+        "profile": header["eventCoding"]["code"],
+        "receipt": communication["identifier"][0]["value"],
+        "handling": _text(communication).endswith(content.handling),
+        "event_type": communication["topic"]["coding"][0]["code"],
+        "part": header["reason"]["coding"][0]["code"],
+        "corrects": communication.get("inResponseTo"),
+        "held_fields": "To follow" in _text(communication),
+        "child": _read_child(patient),
+        "incident_at": observation["effectiveDateTime"],
+        "present": components(observation)["child-present"],
+        "welfare_check_done": components(observation)["welfare-check"],
+        "social_care_informed": components(observation)["social-care-informed"],
+    }
+    assert content.child.name is not None
+    assert content.child.date_of_birth is not None
+    assert content.child.nhs_number is not None
+    told = {
+        "profile": "domestic-abuse-notification",
+        "receipt": str(content.receipt),
+        "handling": True,
+        "event_type": "domestic-abuse-notification",
+        "part": "new",
+        "corrects": None,
+        "held_fields": False,
+        "child": {
+            "family": content.child.name.family,
+            "given": content.child.name.given,
+            "birth": content.child.date_of_birth.value.isoformat(),
+            "number": content.child.nhs_number.value,
+            "status": "number-present-and-verified",
+        },
+        "incident_at": content.incident_at.isoformat(),
+        "present": content.present,
+        "welfare_check_done": content.welfare_check_done,
+        "social_care_informed": content.social_care_informed,
+    }
+    assert said == told
+    assert set(said) == set(HealthMinimal.model_fields)
+
+
+def test_the_message_of_missing_alert_says_each_of_its_fields() -> None:
+    event = addressed("missing.reported", held=("/children/0/lastSeenPlace",))
+    content, rendered = write(Profile.MISSING_ALERT, event)
+    assert isinstance(content, MissingAlert)
+    message = rendered.bundle
+    header, communication = resource(message, "MessageHeader"), resource(message, "Communication")
+    observation, flag = resource(message, "Observation"), resource(message, "Flag")
+    said = components(observation)
+    told = {
+        "profile": header["eventCoding"]["code"] == "missing-child-alert",
+        "receipt": communication["identifier"][0]["value"] == str(content.receipt),
+        "handling": _text(communication).endswith(content.handling),
+        "event_type": communication["topic"]["coding"][0]["code"] == "missing-child-alert",
+        "part": header["reason"]["coding"][0]["code"] == "new",
+        "corrects": "inResponseTo" not in communication,
+        "held_fields": "To follow once a person has looked at it: lastSeenPlace."
+        in _text(communication),
+        "child": _read_child(resource(message, "Patient"))["number"] == "9990000018",
+        "grade": said["missing-risk-level"]["coding"][0]["code"] == content.grade,
+        "description": said["description"] == content.description,
+        "last_seen_at": content.last_seen_at is not None
+        and said["last-seen-time"] == content.last_seen_at.isoformat() == flag["period"]["start"],
+        "last_seen_place": content.last_seen_place is None and "last-seen-place" not in said,
+        "if_seen": said["contact"] == content.if_seen and content.if_seen in _text(communication),
+    }
+    assert all(told.values()), told
+    assert set(told) == set(MissingAlert.model_fields)
+    assert (communication["priority"], flag["status"]) == ("stat", "active")
+
+
+def test_the_message_of_missing_found_ends_the_flag_that_the_alert_raised() -> None:
+    alert = addressed("missing.reported")
+    _, raised = write(Profile.MISSING_ALERT, alert)
+    found = addressed("missing.found", child_id=alert.child_id, closes=(alert.receipt,))
+    content, rendered = write(Profile.MISSING_FOUND, found, concerns=(alert.receipt,))
+    assert isinstance(content, MissingFound)
+    message = rendered.bundle
+    header, flag = resource(message, "MessageHeader"), resource(message, "Flag")
+    communication, patient = resource(message, "Communication"), resource(message, "Patient")
+    assert header["eventCoding"]["code"] == "missing-child-alert"
+    assert header["reason"]["coding"][0]["code"] == "update"
+    assert flag["status"] == "inactive"
+    assert flag["period"] == {"end": message["timestamp"]}
+    for kind in ("Flag", "Communication", "Patient"):
+        assert resource(message, kind)["id"] == resource(raised.bundle, kind)["id"]
+    assert communication["identifier"][0]["value"] == str(content.receipt)
+    assert _text(communication).startswith(content.instruction)
+    assert content.child.name is not None
+    assert _read_child(patient)["family"] == content.child.name.family
+    assert "number" not in _read_child(patient)
+    assert resources(message, "Observation") == []
+
+
+def test_two_reports_of_one_episode_are_both_ended() -> None:
+    found = addressed("missing.found")
+    first, second = uuid4(), uuid4()
+    _, rendered = write(Profile.MISSING_FOUND, found, concerns=(first, second))
+    flags = resources(rendered.bundle, "Flag")
+    assert [flag["status"] for flag in flags] == ["inactive", "inactive"]
+    assert len({flag["id"] for flag in flags}) == 2
+
+
+@pytest.mark.parametrize(
+    ("event", "kinds"),
+    [
+        (codes.MISSING_CHILD, ["Communication", "Flag"]),
+        (codes.DOMESTIC_ABUSE, ["Communication"]),
+        (None, ["Communication"]),
+    ],
+)
+def test_a_withdrawal_names_what_was_sent_and_nothing_of_it(
+    event: str | None, kinds: list[str]
+) -> None:
+    original = uuid4()
+    retraction = addressed("missing.reported", supersedes=original)
+    content, rendered = write(
+        Profile.WITHDRAWAL, retraction, concerns=(original,), withdrawn_event=event
+    )
+    assert isinstance(content, Withdrawal)
+    message = rendered.bundle
+    header = resource(message, "MessageHeader")
+    assert header["reason"]["coding"][0]["code"] == "delete"
+    assert header["eventCoding"]["code"] == (event or "notice-withdrawal")
+    found = [entry["resource"]["resourceType"] for entry in message["entry"]]
+    assert found == ["MessageHeader", *kinds, "Organization", "Organization"]
+    for kind in kinds:
+        assert resource(message, kind)["status"] == "entered-in-error"
+    communication = resource(message, "Communication")
+    assert communication["identifier"][0]["value"] == str(content.receipt)
+    assert communication["inResponseTo"][0]["identifier"]["value"] == str(original)
+    assert _text(communication) == f"{content.instruction} {content.handling}"
+
+
+def test_domestic_abuse_raises_no_flag_because_it_would_never_end() -> None:
+    _, _, rendered = _write(Profile.HEALTH_MINIMAL)
+    assert resources(rendered.bundle, "Flag") == []
+
+
+def test_social_care_is_never_said_to_be_informed_when_that_is_not_known() -> None:
+    event, _, rendered = _write(Profile.HEALTH_MINIMAL)
+    assert "social-care-informed" not in rendered.as_bytes().decode()
+    _, informed = write(Profile.HEALTH_MINIMAL, event, informed=True)
+    assert components(resource(informed.bundle, "Observation"))["social-care-informed"] is True
+
+
+@pytest.mark.parametrize(
+    "profile", sorted(set(Profile) - set(MESSAGES) - {Profile.REFERRER_OUTCOME})
+)
+def test_other_profiles_have_no_message(profile: Profile) -> None:
+    event = addressed("domestic-abuse.recorded")
+    content = render(profile, event)
+    assert render_message(content, envelope(event)) is None
+
+
+@pytest.mark.parametrize(
+    ("identity", "status"),
+    [
+        ({"nhs_verified": True}, "number-present-and-verified"),
+        ({"nhs_verified": False}, "number-present-but-not-traced"),
+        ({"nhs_number": None}, None),
+    ],
+)
+def test_without_a_verified_number_the_message_goes_to_a_person_and_says_so(
+    identity: dict[str, Any], status: str | None
+) -> None:
+    event = addressed("domestic-abuse.recorded")
+    assert event.identity is not None
+    who = event.identity.model_copy(update=identity)
+    data = {**event.data, "children": [{**event.data["children"][0], "child": {}}]}
+    event = event.model_copy(update={"identity": who, "data": data})
+    _, rendered = write(Profile.HEALTH_MINIMAL, event)
+    assert find_faults(rendered.bundle) == []
+    patient = _read_child(resource(rendered.bundle, "Patient"))
+    assert patient.get("status") == status
+    header = resource(rendered.bundle, "MessageHeader")
+    text = _text(resource(rendered.bundle, "Communication"))
+    staffed = status != "number-present-and-verified"
+    assert (header["meta"].get("tag") == [codes.STAFFED_MAILBOX]) is staffed
+    assert ("do not file automatically" in text) is staffed
+
+
+@pytest.mark.parametrize(
+    ("precision", "shown"),
+    [("exact", "2012-09-01"), ("estimated", "2012-09-01"), ("month", "2012-09"), ("year", "2012")],
+)
+def test_a_birth_date_is_told_no_more_exactly_than_it_is_known(precision: str, shown: str) -> None:
+    event = addressed("missing.reported", identity=None)
+    child = {"dateOfBirth": {"value": "2012-09-01", "precision": precision}}
+    data = {**event.data, "children": [{**event.data["children"][0], "child": child}]}
+    _, rendered = write(Profile.MISSING_ALERT, event.model_copy(update={"data": data}))
+    patient = resource(rendered.bundle, "Patient")
+    assert patient["birthDate"] == shown
+    assert ("_birthDate" in patient) is (precision == "estimated")
+    assert find_faults(rendered.bundle) == []
+
+
+def test_an_unborn_child_is_told_by_the_expected_date() -> None:
+    event = addressed("domestic-abuse.recorded", identity=None)
+    child = {"expectedDateOfDelivery": "2026-07-01", "name": {"family": "Sample"}}
+    data = {**event.data, "children": [{**event.data["children"][0], "child": child}]}
+    _, rendered = write(Profile.HEALTH_MINIMAL, event.model_copy(update={"data": data}))
+    patient = resource(rendered.bundle, "Patient")
+    assert patient["extension"][0]["valueDate"] == "2026-07-01"
+    assert find_faults(rendered.bundle) == []
+
+
+def test_a_restatement_changes_what_was_told_and_is_new_to_whom_nothing_was_told() -> None:
+    original = uuid4()
+    event = addressed("missing.reported", supersedes=original)
+    concerns = (original,)
+    _, update = write(Profile.MISSING_ALERT, event, concerns=concerns, told_before=True)
+    _, new = write(Profile.MISSING_ALERT, event, concerns=(original,))
+    for rendered, reason in ((update, "update"), (new, "new")):
+        header = resource(rendered.bundle, "MessageHeader")
+        assert header["reason"]["coding"][0]["code"] == reason == rendered.reason
+        answered = resource(rendered.bundle, "Communication")["inResponseTo"]
+        assert answered[0]["identifier"]["value"] == str(original)
+
+
+def test_siblings_of_one_event_share_no_id_but_the_event_s() -> None:
+    first = addressed("domestic-abuse.recorded")
+    second = first.model_copy(update={"child_id": uuid4(), "child_index": 1})
+    ids = [
+        {
+            entry["fullUrl"]
+            for entry in write(Profile.HEALTH_MINIMAL, one, notice=uuid4())[1].bundle["entry"]
+        }
+        for one in (first, second)
+    ]
+    _, rendered = write(Profile.HEALTH_MINIMAL, first)
+    organisations = {f"urn:uuid:{one['id']}" for one in resources(rendered.bundle, "Organization")}
+    assert ids[0] & ids[1] == organisations
+
+
+@pytest.mark.parametrize(
+    "event_type", ["domestic-abuse.recorded", "missing.reported", "missing.found"]
+)
+def test_nothing_of_the_event_outside_the_profile_is_in_the_message(event_type: str) -> None:
+    profile = next(one for one, its in MESSAGES.items() if its == event_type)
+    marked = _mark(load(event_type)["data"])
+    event = addressed(event_type, identity=None, data=marked)
+    content, rendered = write(profile, event)
+    told = set(_marks(content.as_json()))
+    assert set(_marks(json.loads(rendered.as_bytes()))) == told
+    assert told
+    assert told < set(_marks(marked))
+    assert "MARKPOLICE" not in rendered.as_bytes().decode()
+    assert "address" not in rendered.as_bytes().decode()
+
+
+def test_text_that_fhir_forbids_is_cleaned() -> None:
+    event = addressed("missing.reported")
+    item = {**event.data["children"][0], "description": "Tall\x01\x1f, dark\thair\nglasses"}
+    event = event.model_copy(update={"data": {**event.data, "children": [item]}})
+    _, rendered = write(Profile.MISSING_ALERT, event)
+    told = components(resource(rendered.bundle, "Observation"))["description"]
+    assert told == "Tall  , dark\thair\nglasses"
+    assert find_faults(rendered.bundle) == []
+
+
+def test_times_are_said_as_england_reads_them() -> None:
+    event = addressed("domestic-abuse.recorded")
+    at = datetime(2026, 7, 1, 22, 30, tzinfo=UTC)
+    data = {**event.data, "attendedAt": at.isoformat()}
+    _, rendered = write(Profile.HEALTH_MINIMAL, event.model_copy(update={"data": data}))
+    assert "on 1 July 2026 at 23:30" in _text(resource(rendered.bundle, "Communication"))
+
+
+def _text(communication: dict[str, Any]) -> str:
+    return str(communication["payload"][0]["contentString"])
+
+
+def _read_child(patient: dict[str, Any]) -> dict[str, Any]:
+    name = patient["name"][0]
+    told: dict[str, Any] = {
+        "family": name["family"],
+        "given": " ".join(name["given"]),
+        "birth": patient["birthDate"],
+    }
+    for one in patient["identifier"]:
+        if one["system"] == codes.NHS_NUMBER:
+            told["number"] = one["value"]
+            status = one["extension"][0]["valueCodeableConcept"]
+            told["status"] = status["coding"][0]["code"]
+    return told
+
+
+_FREE = {"given", "family", "description", "lastSeenPlace", "ifSeen", "circumstances", "words"} | {
+    "whereInIncident", "observations", "reason", "by", "othersPresent", "narrative", "name",
+    "role", "agency", "phone", "email", "whereFound", "withWhom", "condition", "workerName",
+    "workerPhone", "reviewingOfficerName", "policeReference", "relationship", "postcode",
+    "lines", "text", "source", "exploitationMarkers",
+}  # fmt: skip
+
+
+def _mark(value: Any, path: str = "") -> Any:
+    """Every free text replaced by a mark that names its place."""
+    if isinstance(value, dict):
+        return {
+            name: _mark(inner, f"{path}x{name}")
+            if name in _FREE or not isinstance(inner, str)
+            else inner
+            for name, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [_mark(inner, f"{path}x{position}") for position, inner in enumerate(value)]
+    return f"MARK{path}KRAM" if isinstance(value, str) else value
+
+
+def _marks(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from _marks(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _marks(inner)
+    elif isinstance(value, str):
+        for part in value.split("MARK")[1:]:
+            yield part.split("KRAM")[0]
