@@ -49,6 +49,7 @@ AGENCIES: dict[str, Agency] = {
     "mis-vendor": Agency(
         "mis-vendor-example", "Example MIS vendor", Kind.SCHOOL,
         "reads the notices of many schools for them",
+        serves=tuple(f"urn-{number}" for number in range(900001, 900031)),
     ),
     "school-nursing": Agency(
         OWN_NURSING, "Solihull Example School Nursing", Kind.SCHOOL_NURSING,

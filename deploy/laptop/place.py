@@ -37,7 +37,6 @@ class Place:
         self.demo = self.root / "demo"
         self.demo_file = self.root / "demo.json"
         self.first_event = self.demo / "first-event.json"
-        self.police_header = self.demo / "as-police.txt"
         self.receiver_log = self.root / "receiver.log"
         self.loaded_marker = self.demo / "loaded.json"
         self._lock: int | None = None
@@ -51,6 +50,10 @@ class Place:
         except BlockingIOError:
             raise LaptopError(f"Another run uses {self.root}; stop that one first.") from None
         _end_leftover(self.postgres)
+
+    def header_file(self, name: str) -> Path:
+        """The file whose one line is an agency's `Authorization`, for `curl -H @FILE`."""
+        return self.demo / f"as-{name}.txt"
 
     def write_private(self, path: Path, text: str) -> None:
         """Write a file that only its owner may read, whole or not at all."""

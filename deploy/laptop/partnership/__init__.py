@@ -24,6 +24,7 @@ from deploy.laptop.partnership.organisations import (
     OWN_MASH,
     OWN_NURSING,
     POLICE,
+    SECOND_SCHOOL,
     make_agencies,
     make_schools,
 )
@@ -39,9 +40,11 @@ __all__ = [
     "OWN_MASH",
     "OWN_NURSING",
     "POLICE",
+    "SECOND_SCHOOL",
     "Partnership",
     "RegisteredChild",
     "make_partnership",
+    "make_schools",
     "write_partnership",
 ]
 
