@@ -156,6 +156,7 @@ class GroupRecorder:
     async def _attempt(self, group: Sequence[_Waiting]) -> None:
         if not group:
             return
+        started = time.monotonic()
         try:
             outcomes = await self._write([waiting.prepared for waiting in group])
         except (DataError, IntegrityError, UnicodeError) as error:
@@ -168,6 +169,7 @@ class GroupRecorder:
             for waiting, outcome in zip(group, outcomes, strict=True):
                 if not waiting.answer.done():
                     waiting.answer.set_result(outcome)
+            _tell(group, outcomes, time.monotonic() - started)
 
     async def _split(self, group: Sequence[_Waiting], error: Exception) -> None:
         """Try the halves of a group that its data made fail: the bad one ends up alone."""
@@ -191,25 +193,29 @@ class GroupRecorder:
 
     async def _write(self, group: Sequence[Prepared]) -> list[Outcome]:
         """One transaction: rows, then the facts of those that are new, in order of arrival."""
-        first = {prepared.receipt: prepared for prepared in reversed(group)}
+        # Of several alike the first counts, as if the others had come later.
+        place = {prepared.receipt: at for at, prepared in reversed(list(enumerate(group)))}
         started = time.monotonic()
         accepted_at = self._clock()
         async with self._database.transaction() as session:
-            new = await insert_events(session, first.values(), accepted_at)
-            stored = {
-                receipt: (prepared.content_hash, accepted_at)
-                for receipt, prepared in first.items()
-                if receipt in new
-            }
-            if len(new) < len(first):
-                stored.update(await find_recorded(session, first.keys() - new))
-            fresh = [one for one in group if one.receipt in new and first[one.receipt] is one]
+            new = await insert_events(session, (group[at] for at in place.values()), accepted_at)
+            fresh = [
+                one
+                for at, one in enumerate(group)
+                if place[one.receipt] == at and one.receipt in new
+            ]
+            stored = {one.receipt: (one.content_hash, accepted_at) for one in fresh}
+            if len(new) < len(place):
+                stored.update(await find_recorded(session, place.keys() - new))
             await append(session, *(accepted_fact(one, accepted_at) for one in fresh))
             if time.monotonic() - started > LATEST_COMMIT_SECONDS:
                 raise LateCommitError
-        outcomes = [_settle(one, first[one.receipt] is one, new, stored) for one in group]
-        _tell(fresh, outcomes, time.monotonic() - started)
-        return outcomes
+        return [
+            _settle(
+                one, stored[one.receipt], is_new=place[one.receipt] == at and one.receipt in new
+            )
+            for at, one in enumerate(group)
+        ]
 
     async def _check_secret(self) -> None:
         """Never accept under another secret: what was told before would be told again."""
@@ -220,21 +226,20 @@ class GroupRecorder:
             raise OtherSecretError("SGB_INTAKE__IDENTITY_SECRET is not this database's")
 
 
-def _settle(
-    event: Prepared,
-    is_first: bool,
-    new: set[UUID],
-    stored: dict[UUID, tuple[bytes, datetime]],
-) -> Outcome:
-    """What became of one: of several alike in a group the first counts, as if it came before."""
-    content_hash, accepted_at = stored[event.receipt]
+def _settle(event: Prepared, stored: tuple[bytes, datetime], *, is_new: bool) -> Outcome:
+    content_hash, accepted_at = stored
     if content_hash != event.content_hash:
         return Conflict()
-    return Recorded(accepted_at, replayed=not (is_first and event.receipt in new))
+    return Recorded(accepted_at, replayed=not is_new)
 
 
-def _tell(fresh: Sequence[Prepared], outcomes: Sequence[Outcome], seconds: float) -> None:
+def _tell(group: Sequence[_Waiting], outcomes: Sequence[Outcome], seconds: float) -> None:
     conflicts = sum(isinstance(outcome, Conflict) for outcome in outcomes)
+    fresh = [
+        str(waiting.prepared.receipt)
+        for waiting, outcome in zip(group, outcomes, strict=True)
+        if isinstance(outcome, Recorded) and not outcome.replayed
+    ]
     replayed = len(outcomes) - len(fresh) - conflicts
     group_sizes.observe(len(outcomes))
     for name, count in (
@@ -246,7 +251,7 @@ def _tell(fresh: Sequence[Prepared], outcomes: Sequence[Outcome], seconds: float
             events_recorded.labels(name).inc(count)
     log.info(
         "events_recorded",
-        receipts=[str(event.receipt) for event in fresh],
+        receipts=fresh,
         replayed=replayed,
         conflicts=conflicts,
         milliseconds=round(seconds * 1000, 1),
