@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +26,9 @@ SECRET = "a secret of the tests, thirty-two or more"
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 
+Headers = Mapping[str, str]
+NONE: Headers = {}
+
 
 @dataclass
 class Agency:
@@ -48,16 +51,22 @@ class Intake:
     school: Agency
 
     async def post(
-        self, content: bytes, kind: str = STRUCTURED, by: Agency | None = None, **headers: str
+        self,
+        content: bytes,
+        kind: str = STRUCTURED,
+        by: Agency | None = None,
+        headers: Headers = NONE,
     ) -> httpx.Response:
         """Post a body."""
         sent = {"authorization": (by or self.police).authorization, "content-type": kind, **headers}
         return await self.client.post("/v1/events", content=content, headers=sent)
 
-    async def get(self, path: str, by: Agency | None = None, **query: str) -> httpx.Response:
+    async def get(
+        self, path: str, by: Agency | None = None, query: Headers = NONE
+    ) -> httpx.Response:
         """Read as an agency."""
         headers = {"authorization": (by or self.police).authorization}
-        return await self.client.get(path, headers=headers, params=query)
+        return await self.client.get(path, headers=headers, params=dict(query))
 
     async def count(self, table: str) -> int:
         """How many rows a table has."""

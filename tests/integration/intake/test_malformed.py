@@ -125,7 +125,7 @@ async def test_broken_headers_are_named(intake: Intake) -> None:
         ("ce-id", "%00", "forbidden-text"),
         ("ce-time", "yesterday", "value-error"),
     ):
-        answer = await intake.post(body, "application/json", **{**good, name: value})
+        answer = await intake.post(body, "application/json", headers={**good, name: value})
         assert answer.status_code in (400, 422), (name, value)
         assert answer.json()["errors"][0]["rule"] == rule
-    assert (await intake.post(body, "application/json", **good)).status_code == 202
+    assert (await intake.post(body, "application/json", headers=good)).status_code == 202

@@ -138,7 +138,7 @@ async def test_a_batch_of_too_many_or_of_no_list_is_refused(intake: Intake) -> N
 async def test_other_types_of_content_are_not_taken(
     intake: Intake, kind: str, headers: dict[str, str], status: int
 ) -> None:
-    answer = await intake.post(encode(event()), kind, **headers)
+    answer = await intake.post(encode(event()), kind, headers=headers)
     assert answer.status_code == status
     if status != 202:
         assert answer.json()["errors"][0].keys() == {"header", "rule", "detail"}
