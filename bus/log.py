@@ -77,7 +77,9 @@ class LogWatch:
             self._waiting += 1
             self._wake.set()
             try:
-                await asyncio.wait_for(self._moved.wait(), left)
+                # Not `wait_for`: before Python 3.12 it can swallow the cancelling of a task.
+                async with asyncio.timeout(left):
+                    await self._moved.wait()
             except TimeoutError:
                 break
             finally:
@@ -107,7 +109,8 @@ class LogWatch:
                     await asyncio.sleep(pause)
                     continue
                 try:
-                    await asyncio.wait_for(self._wake.wait(), pause)
+                    async with asyncio.timeout(pause):
+                        await self._wake.wait()
                 except TimeoutError:
                     continue
 
