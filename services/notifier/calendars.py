@@ -99,10 +99,10 @@ class SchoolCalendar:
             raise ValueError("no working day within ten weeks")
         return opening
 
-    def closed_days(self, after: datetime) -> int:
-        """Days without school from a moment's day to the next opening."""
-        first, last = local_date(after), local_date(self.next_opening(after))
-        days = (first + n * _DAY for n in range((last - first).days))
+    def closed_days(self, after: datetime, opening: datetime) -> int:
+        """Days without school from a moment's day to an opening."""
+        first = local_date(after)
+        days = (first + n * _DAY for n in range((local_date(opening) - first).days))
         return sum(not self.is_school_day(day) for day in days)
 
     def _opening(self, after: datetime) -> datetime | None:

@@ -31,7 +31,7 @@ Rule = Callable[[Matter, DeadlineSettings], datetime]
 
 def _school_opens(matter: Matter, settings: DeadlineSettings) -> datetime:
     opening = matter.calendar.next_opening(matter.arrived_at)
-    if matter.calendar.closed_days(matter.arrived_at) > settings.closed_days:
+    if matter.calendar.closed_days(matter.arrived_at, opening) > settings.closed_days:
         return min(opening, _working_morning(matter, settings))
     return opening
 
