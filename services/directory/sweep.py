@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
+from pydantic_core import from_json
 from sqlalchemy import text
 
 from chassis.database import Database, Session
@@ -99,6 +100,4 @@ async def tell_overdue(session: Session, partnership: Partnership) -> int:
 
 
 def _key_of(accepted: bytes) -> str:
-    from pydantic_core import from_json
-
     return str(from_json(bytes(accepted))["key"])

@@ -9,8 +9,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import UUID as SqlUuid
-from sqlalchemy import BigInteger, DateTime, Identity, LargeBinary, MetaData, Text
+from sqlalchemy import BigInteger, DateTime, Identity, LargeBinary, MetaData, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
@@ -179,7 +178,7 @@ class Episode(SQLModel, table=True):
 
     id: UUID = Field(primary_key=True)
     child: UUID
-    reports: list[UUID] = Field(sa_type=ARRAY(SqlUuid))
+    reports: list[UUID] = Field(sa_type=ARRAY(Uuid))
     opened_at: datetime = Field(sa_type=_At, description="When it was first reported.")
     closed_at: datetime | None = Field(default=None, sa_type=_At, description="When found.")
     found: UUID | None = Field(default=None, description="The receipt that closed it.")

@@ -46,6 +46,9 @@ _STATEMENTS = (
         restricted boolean not null,
         recorded_at timestamptz not null)""",
     "create index child_nhs_number on directory.child (nhs_number) where nhs_number is not null",
+    # Rows that an event made, until a file that knows them takes them over.
+    """create index child_unreferenced on directory.child (date_of_birth)
+        where register_ref is null""",
     "create index child_upn on directory.child (upn) where upn is not null",
     """create table directory.child_key (
         key uuid not null,

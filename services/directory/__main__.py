@@ -1,0 +1,170 @@
+"""`python -m services.directory [serve | settings | import FILE.csv | reviewer …]`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from fastapi import APIRouter
+from sqlalchemy import text
+
+from bus import open_road
+from chassis.clock import now
+from chassis.credentials import make_key, revoke_keys
+from chassis.database import Database
+from chassis.migrations import Chain, check_schema
+from chassis.process import Service, run, serve
+from chassis.settings import printable, refuse_unknown
+from chassis.telemetry import configure_logs
+from schemas.facts import TOPICS
+from schemas.organisations import OrganisationKind
+from services.directory.app import build
+from services.directory.import_csv import (
+    ImportResult,
+    Progress,
+    Report,
+    UnknownFileError,
+    import_file,
+)
+from services.directory.partnership import Partnership
+from services.directory.policy import read_policy
+from services.directory.settings import Settings
+from services.directory.tables import Credential
+
+CHAINS = (Chain("bus", "bus"), Chain("directory", "services.directory"))
+OTHER_GROUPS = {"intake", "notifier", "health_broker", "role", "test"}
+MOST_SHOWN = 100
+
+
+def main() -> int:
+    """Parse, act, and return the exit status."""
+    chosen = _parser().parse_args()
+    refuse_unknown(set(Settings.model_fields) | OTHER_GROUPS)
+    settings = Settings()
+    if chosen.command == "settings":
+        sys.stdout.write(printable(settings) + "\n")
+        return 0
+    configure_logs(settings.log)
+    if chosen.command == "import":
+        return asyncio.run(_import(settings, chosen.file))
+    if chosen.command == "reviewer":
+        return asyncio.run(_change_reviewer(settings, chosen))
+    run(_serve(settings))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m services.directory", description=__doc__)
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("serve", help="serve alone (the default)")
+    commands.add_parser("settings", help="print the settings, secrets masked")
+    load = commands.add_parser("import", help="load organisations or children from a CSV file")
+    load.add_argument("file", type=Path)
+    reviewer = commands.add_parser("reviewer", help="keys of those who decide")
+    reviewer.add_argument("action", choices=("add", "rotate", "revoke"))
+    reviewer.add_argument("organisation", help="the id of a social-care organisation")
+    reviewer.add_argument("--name", default="reviewer", help="shown beside each decision")
+    reviewer.add_argument(
+        "--kind", default=OrganisationKind.SOCIAL_CARE.value, choices=list(OrganisationKind)
+    )
+    reviewer.add_argument(
+        "--overlap-hours", type=float, default=0.0, help="rotate: how long old keys still work"
+    )
+    return parser
+
+
+async def _serve(settings: Settings) -> None:
+    database = Database(settings.database, "directory")
+    road = open_road(settings.bus, database, TOPICS)
+    await check_schema(database, CHAINS)
+    service = build(settings, database, road)
+    await serve([Service("bus", APIRouter(), road.tasks(), road.checks()), service], settings.http)
+
+
+async def _import(settings: Settings, path: Path) -> int:
+    database = Database(settings.database, "directory-import")
+    try:
+        await check_schema(database, CHAINS)
+        partnership = Partnership(read_policy(), settings.directory)
+        result = await _import_with_bar(database, path, partnership)
+    except (UnknownFileError, OSError) as error:
+        if isinstance(error, UnknownFileError):
+            sys.stderr.write(f"{path.name}: {error}\n")
+            return 2
+        sys.stderr.write(f"{path.name}: cannot be read ({type(error).__name__})\n")
+        return 2
+    finally:
+        await database.close()
+    for bad in result.skipped[:MOST_SHOWN]:
+        sys.stderr.write(f"line {bad.line}: {bad.field}: {bad.rule}; skipped\n")
+    if len(result.skipped) > MOST_SHOWN:
+        sys.stderr.write(f"… and {len(result.skipped) - MOST_SHOWN} more\n")
+    sys.stderr.write(
+        f"{result.written} {result.kind} written, {len(result.skipped)} lines skipped\n"
+    )
+    return 1 if result.skipped else 0
+
+
+async def _import_with_bar(
+    database: Database, path: Path, partnership: Partnership
+) -> ImportResult:
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[lines]} lines"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(path.name, total=None, lines=0)
+
+        def show(progress: Progress) -> None:
+            bar.update(
+                task,
+                total=progress.bytes_total,
+                completed=progress.bytes_read,
+                lines=progress.written + progress.skipped,
+            )
+
+        report: Report = show
+        return await import_file(database, path, report, partnership)
+
+
+async def _change_reviewer(settings: Settings, chosen: argparse.Namespace) -> int:
+    database = Database(settings.database, "directory-reviewer")
+    try:
+        async with database.transaction() as session:
+            known = await session.execute(
+                text("select 1 from directory.organisation where id = :id"),
+                {"id": chosen.organisation},
+            )
+            if known.first() is None:
+                sys.stderr.write("No such organisation is recorded; import it first.\n")
+                return 1
+            if chosen.action in ("rotate", "revoke"):
+                hours = chosen.overlap_hours if chosen.action == "rotate" else 0.0
+                ends_at = now() + timedelta(hours=hours)
+                ended = await revoke_keys(session, Credential, chosen.organisation, ends_at)
+                sys.stderr.write(f"{ended} keys end at {ends_at.isoformat()}\n")
+            if chosen.action in ("add", "rotate"):
+                key = await make_key(
+                    session,
+                    Credential,
+                    organisation=chosen.organisation,
+                    name=chosen.name,
+                    kind=chosen.kind,
+                )
+                sys.stdout.write(key + "\n")
+    finally:
+        await database.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

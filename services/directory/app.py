@@ -1,0 +1,33 @@
+"""The directory put together: the only module that knows every part of it."""
+
+from __future__ import annotations
+
+from bus import Road
+from chassis.credentials import Credentials
+from chassis.database import Database
+from chassis.process import Service
+from services.directory.api import create_router
+from services.directory.listen import subscribe
+from services.directory.partnership import Partnership
+from services.directory.policy import read_policy
+from services.directory.settings import Settings
+from services.directory.sweep import sweep_task
+from services.directory.tables import Credential
+
+
+def build(settings: Settings, database: Database, road: Road) -> Service:
+    """The directory as a service; the road's own tasks are the process's.
+
+    Reads the policy table and refuses to start on a line that it does not understand.
+    """
+    partnership = Partnership(read_policy(), settings.directory)
+    return Service(
+        "directory",
+        create_router(database, partnership, Credentials(Credential, database)),
+        tasks=[
+            *road.readers(database, subscribe(partnership)),
+            sweep_task(database, partnership),
+        ],
+        checks=road.checks(),
+        databases=[database],
+    )

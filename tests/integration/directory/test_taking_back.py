@@ -1,0 +1,256 @@
+"""Corrections, retractions, missing children found, decisions about referrals: in any order."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from bus import Retry
+from schemas.facts import (
+    EventApplied,
+    EventRetracted,
+    OrganisationRecorded,
+    ResolutionDecided,
+)
+from services.directory.decide import Decision
+from tests.integration.directory.stage import (
+    FAR_MASH,
+    HOSPITAL,
+    MASH,
+    NURSING,
+    SCHOOL_A,
+    SCHOOL_B,
+    Stage,
+)
+
+
+async def test_a_retraction_withdraws_from_everyone_who_was_told(stage: Stage) -> None:
+    pupil = await stage.child()
+    event = stage.abuse(pupil.sent())
+    before = await stage.feed(event)
+    stage.later(minutes=1)
+    heard = await stage.feed(stage.retraction(event.receipt))
+    (retracted,) = heard.of(EventRetracted)
+    assert (retracted.retracts, retracted.replaced_by) == (event.receipt, None)
+    assert heard.organisations() == before.organisations()
+    assert {profile for _, _, profile in heard.told()} == {"withdrawal"}
+    (fact,) = heard.addressed
+    assert (fact.supersedes, fact.data) == (event.receipt, {})
+
+
+async def test_an_original_after_its_retraction_is_told_to_nobody(stage: Stage) -> None:
+    pupil = await stage.child()
+    event = stage.abuse(pupil.sent())
+    first = await stage.feed(stage.retraction(event.receipt))
+    assert [one.retracts for one in first.of(EventRetracted)] == [event.receipt]
+    heard = await stage.feed(event)
+    assert heard.addressed == []
+    assert [one.outcome for one in heard.of(EventApplied)] == ["superseded"]
+
+
+async def test_the_same_within_one_batch(stage: Stage) -> None:
+    pupil = await stage.child()
+    event = stage.abuse(pupil.sent())
+    heard = await stage.feed(stage.retraction(event.receipt), event)
+    assert heard.addressed == []
+    assert [one.outcome for one in heard.of(EventApplied)] == ["superseded"]
+
+
+async def test_a_correction_restates_and_withdraws_from_the_others(stage: Stage) -> None:
+    wrong, right = await stage.child("Ash", school=SCHOOL_B), await stage.child("Robin")
+    event = stage.abuse(wrong.sent())
+    await stage.feed(event)
+    stage.later(minutes=1)
+    heard = await stage.feed(stage.abuse(right.sent(), supersedes=event.receipt))
+    (retracted,) = heard.of(EventRetracted)
+    assert retracted.replaced_by == retracted.receipt
+    assert SCHOOL_A in heard.organisations(right.id)
+    assert {profile for _, _, profile in heard.told(wrong.id)} == {"withdrawal"}
+    assert SCHOOL_B in heard.organisations(wrong.id)
+
+
+async def test_a_correction_of_the_content_withdraws_from_nobody(stage: Stage) -> None:
+    pupil = await stage.child()
+    event = stage.abuse(pupil.sent())
+    await stage.feed(event)
+    heard = await stage.feed(stage.abuse(pupil.sent(), supersedes=event.receipt))
+    assert "withdrawal" not in {profile for _, _, profile in heard.told()}
+    assert len(heard.told()) == 3
+
+
+async def test_a_correction_that_needs_a_person_withdraws_after_the_decision(stage: Stage) -> None:
+    ash = await stage.child("Ash", school=SCHOOL_B)
+    robin = await stage.child("Robin", numbered=False)
+    event = stage.abuse(ash.sent())
+    await stage.feed(event)
+    stage.later(minutes=1)
+    unclear = robin.sent(name={"given": "Rob", "family": "Example"})
+    heard = await stage.feed(stage.abuse(unclear, supersedes=event.receipt))
+    assert heard.addressed == []
+    _, later = await stage.decide(heard.needed[0].resolution, Decision.THIS_CHILD, robin.id)
+    assert {profile for _, _, profile in later.told(ash.id)} == {"withdrawal"}
+    assert SCHOOL_A in later.organisations(robin.id)
+
+
+async def test_a_correction_of_a_correction_that_came_first(stage: Stage) -> None:
+    ash, robin = await stage.child("Ash", school=SCHOOL_B), await stage.child("Robin")
+    first = stage.abuse(ash.sent())
+    second = stage.abuse(ash.sent(), supersedes=first.receipt)
+    third = stage.abuse(robin.sent(), supersedes=second.receipt)
+    await stage.feed(first)
+    stage.later(minutes=1)
+    heard = await stage.feed(third)
+    assert SCHOOL_A in heard.organisations(robin.id)
+    late = await stage.feed(second)
+    assert {profile for _, _, profile in late.told(ash.id)} == {"withdrawal"}
+    assert {fact.receipt for fact in late.addressed} == {third.receipt}
+
+
+async def test_a_retraction_ends_the_questions_about_its_original(stage: Stage) -> None:
+    event = stage.abuse(textSpeaksOfChild=True)
+    (needed,) = (await stage.feed(event)).needed
+    heard = await stage.feed(stage.retraction(event.receipt))
+    (decided,) = heard.of(ResolutionDecided)
+    assert (decided.resolution, decided.decision) == (needed.resolution, "superseded")
+
+
+async def test_a_found_child_is_told_to_everyone_who_was_told(stage: Stage) -> None:
+    pupil = await stage.child()
+    report = stage.missing(pupil.sent())
+    before = await stage.feed(report)
+    heard = await stage.feed(stage.found(pupil.sent()))
+    assert heard.organisations() == before.organisations() == {SCHOOL_A, NURSING, MASH, HOSPITAL}
+    assert {profile for _, _, profile in heard.told()} == {"missing-found"}
+    assert heard.addressed[0].closes == (report.receipt,)
+    assert heard.needed == []
+
+
+async def test_two_reports_are_one_episode(stage: Stage) -> None:
+    pupil = await stage.child()
+    home = stage.missing(pupil.sent(), grade="low")
+    police = stage.missing(pupil.sent(), reportedAt="2026-03-02T20:30:00Z", grade="high")
+    await stage.feed(home, police)
+    heard = await stage.feed(stage.found(pupil.sent()))
+    assert set(heard.addressed[0].closes) == {home.receipt, police.receipt}
+    assert HOSPITAL in heard.organisations()
+    again = await stage.feed(stage.found(pupil.sent()))
+    assert again.reasons == ["found-without-report"]
+
+
+async def test_a_report_that_arrives_after_the_found_alerts_nobody(stage: Stage) -> None:
+    pupil = await stage.child()
+    found = await stage.feed(stage.found(pupil.sent()))
+    assert found.reasons == ["found-without-report"]
+    assert found.organisations() == set()
+    heard = await stage.feed(stage.missing(pupil.sent()))
+    assert heard.addressed == []
+    assert [one.outcome for one in heard.of(EventApplied)] == ["found-already"]
+
+
+async def test_a_child_missing_again_is_alerted_again(stage: Stage) -> None:
+    pupil = await stage.child()
+    await stage.feed(stage.missing(pupil.sent()))
+    await stage.feed(stage.found(pupil.sent()))
+    heard = await stage.feed(stage.missing(pupil.sent(), reportedAt="2026-03-03T08:00:00Z"))
+    assert SCHOOL_A in heard.organisations()
+    late = await stage.feed(stage.found(pupil.sent()))
+    assert late.reasons == ["found-without-report"]
+
+
+async def test_a_found_taken_back_is_told_to_a_person(stage: Stage) -> None:
+    pupil = await stage.child()
+    await stage.feed(stage.missing(pupil.sent()))
+    found = stage.found(pupil.sent())
+    await stage.feed(found)
+    stage.later(minutes=1)
+    heard = await stage.feed(stage.retraction(found.receipt))
+    assert heard.reasons == ["found-retracted"]
+    again = await stage.feed(stage.found(pupil.sent()))
+    assert SCHOOL_A in again.organisations()
+
+
+async def test_a_corrected_report_frees_the_wrong_child(stage: Stage) -> None:
+    wrong, right = await stage.child("Ash", school=SCHOOL_B), await stage.child("Robin")
+    report = stage.missing(wrong.sent())
+    await stage.feed(report)
+    stage.later(minutes=1)
+    await stage.feed(stage.missing(right.sent(), supersedes=report.receipt))
+    heard = await stage.feed(stage.found(wrong.sent()))
+    assert heard.reasons == ["found-without-report"]
+    heard = await stage.feed(stage.found(right.sent()))
+    assert SCHOOL_A in heard.organisations()
+
+
+async def test_a_decision_goes_back_to_the_referrer_per_child(stage: Stage) -> None:
+    robin, ash = await stage.child("Robin"), await stage.child("Ash")
+    referral = stage.referral(robin.sent(), ash.sent())
+    heard = await stage.feed(referral)
+    assert heard.told() == {(MASH, "mash", "mash-incident")}
+    heard = await stage.feed(stage.decision(referral.receipt))
+    assert heard.told() == {(SCHOOL_A, "referrer", "referrer-outcome")}
+    assert [fact.child_id for fact in heard.addressed] == [robin.id, ash.id]
+    assert {fact.closes for fact in heard.addressed} == {(referral.receipt,)}
+
+
+async def test_a_decision_about_one_child_speaks_of_that_child(stage: Stage) -> None:
+    robin, ash = await stage.child("Robin"), await stage.child("Ash")
+    referral = stage.referral(robin.sent(), ash.sent())
+    await stage.feed(referral)
+    rationale = "Ash will be seen; Robin will not."
+    decision = stage.decision(referral.receipt, childPositions=[1], rationaleShareable=rationale)
+    heard = await stage.feed(decision)
+    (fact,) = heard.addressed
+    assert (fact.child_id, fact.held) == (ash.id, ("/rationaleShareable",))
+    assert heard.reasons == ["text-names-others"]
+    _, later = await stage.decide(heard.needed[0].resolution, Decision.RELEASE)
+    assert [(one.part, one.child_index) for one in later.addressed] == [("text", 1)]
+
+
+async def test_a_member_of_the_public_gets_a_receipt_and_no_outcome(stage: Stage) -> None:
+    pupil = await stage.child()
+    referral = stage.referral(pupil.sent(), referrerIsPublic=True)
+    await stage.feed(referral)
+    heard = await stage.feed(stage.decision(referral.receipt))
+    assert heard.told() == {(SCHOOL_A, "referrer", "receipt")}
+
+
+async def test_only_a_mash_that_was_told_may_decide(stage: Stage) -> None:
+    pupil = await stage.child()
+    referral = stage.referral(pupil.sent())
+    await stage.feed(referral)
+    heard = await stage.feed(stage.decision(referral.receipt, sender=FAR_MASH))
+    assert heard.addressed == []
+    assert heard.reasons == ["decider-not-addressed"]
+    _, later = await stage.decide(heard.needed[0].resolution, Decision.RELEASE)
+    assert later.told() == {(SCHOOL_A, "referrer", "referrer-outcome")}
+
+
+async def test_a_decision_before_its_referral_is_tried_again(stage: Stage) -> None:
+    with pytest.raises(Retry):
+        await stage.feed(stage.decision(uuid4()))
+
+
+async def test_a_child_in_care_s_referral_reaches_both_authorities(stage: Stage) -> None:
+    pupil = await stage.child(responsible_authority=FAR_MASH)
+    heard = await stage.feed(stage.referral(pupil.sent()))
+    assert heard.told() == {
+        (MASH, "mash", "mash-incident"),
+        (FAR_MASH, "responsible-authority", "mash-incident"),
+    }
+
+
+async def test_an_organisation_is_restated_and_published(stage: Stage) -> None:
+    organisation = {"id": SCHOOL_A, "kind": "school", "name": "Renamed", "urn": "900001"}
+    event = stage.event(
+        "organisation.changed", {"organisation": organisation}, sender=MASH, kind="social-care"
+    )
+    heard = await stage.feed(event)
+    assert [one.organisation.name for one in heard.of(OrganisationRecorded)] == ["Renamed"]
+    assert [one.outcome for one in heard.of(EventApplied)] == ["applied"]
+    stage.later(days=-1)
+    older = {**organisation, "name": "Older"}
+    heard = await stage.feed(
+        stage.event("organisation.changed", {"organisation": older}, sender=MASH)
+    )
+    assert heard.of(OrganisationRecorded) == []
