@@ -8,6 +8,7 @@ from chassis.database import Database
 from chassis.process import Service, Task
 from services.notifier.api import MailboxParts, create_router
 from services.notifier.bells import Bells
+from services.notifier.calendars import local_date, warm_up
 from services.notifier.channels.webhook import WebhookChannel
 from services.notifier.deliver import Deliverer
 from services.notifier.escalate import Escalator
@@ -18,6 +19,7 @@ from services.notifier.settings import Settings
 def build(settings: Settings, database: Database, road: bus.Road, *, clock: Clock = now) -> Service:
     """The notifier as a service of a process; `clock` is the time that its rules go by."""
     group = settings.notifier
+    warm_up(local_date(clock()))
     bells = Bells()
     channel = WebhookChannel(group.send, settings.notices_url, clock)
     deliverer = Deliverer(database, channel, bells, clock, group)

@@ -26,6 +26,12 @@ def _bank_holidays(year: int) -> frozenset[date]:
     return frozenset(holidays.country_holidays("GB", subdiv="ENG", years=year))
 
 
+def warm_up(today: date) -> None:
+    """Bank holidays take a while to make (0.2 s): at the start, not on the way of an event."""
+    _bank_holidays(today.year)
+    _bank_holidays(today.year + 1)
+
+
 def is_working_day(day: date) -> bool:
     """Monday to Friday, and no bank holiday in England."""
     return day.weekday() < 5 and day not in _bank_holidays(day.year)
