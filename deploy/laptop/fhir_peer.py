@@ -93,6 +93,10 @@ class FhirPeer:
         """Answer the next messages with this status, and take none of them."""
         self._next.extend([(status, headers or {})] * times)
 
+    def forget_errors(self) -> None:
+        """Take messages again."""
+        self._next.clear()
+
     def hang(self) -> None:
         """Take messages, and give no answer until `let_go`."""
         self._hanging = asyncio.Event()
@@ -149,7 +153,7 @@ class FhirPeer:
             return _outcome(422, "invalid", "REC_UNPROCESSABLE_ENTITY", "no valid FHIR R4 message")
         if any((one.sender_ods, one.header_id) == (sender_ods, header_id) for one in self.received):
             return _outcome(409, "duplicate", "REC_CONFLICT", "message already processed")
-        self.received.append(Received(header_id, sender_ods, body, dict(headers)))
+        self.received.append(Received(header_id, sender_ods, body, headers))
         its_id = str(uuid5(NAMESPACE_URL, f"{self.ods_code}/{header_id}"))
         answer = _write_message(its_id, self, header_id, event, "ok")
         return web.Response(body=answer, content_type=_MEDIA_TYPE)

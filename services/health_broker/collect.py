@@ -14,6 +14,7 @@ from uuid import UUID
 from prometheus_client import Counter
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
 
 from bus import append
 from chassis.database import Session
@@ -78,8 +79,9 @@ async def take_message(
             raw=raw,
         )
         .on_conflict_do_nothing(index_elements=["sender_ods", "header_id"])
+        .returning(col(Inbound.id))
     )
-    if stored.rowcount != 1:
+    if stored.first() is None:
         return Duplicate()
     if row is not None and kind is not None:
         await _confirm(session, row, kind, inbound, at)
@@ -158,7 +160,8 @@ async def _confirm(
         insert(Receipt)
         .values(notice=row["id"], kind=kind, at=at, inbound=inbound)
         .on_conflict_do_nothing(index_elements=["notice", "kind"])
+        .returning(col(Receipt.notice))
     )
-    if stored.rowcount == 1:
+    if stored.first() is not None:
         reason = "peer-reported-fatal-error" if kind == "failed" else None
         await append(session, fact_about(_FACTS[kind], row, at, reason=reason))
