@@ -31,7 +31,7 @@ from services.intake import openapi
 from services.intake.judge import Judge, Prepared
 from services.intake.own_events import MOST_LISTED, OwnEvents, list_own_events
 from services.intake.progress import read_progress
-from services.intake.read_events import Encoding, read_events, read_headers
+from services.intake.read_events import Encoding, Read, read_events, read_headers
 from services.intake.record import Conflict, Outcome, Recorder
 from services.intake.tables import Credential
 from services.intake.views import Progress
@@ -160,10 +160,16 @@ class Door:
             body = await read_body(request, submission.encoding.most_bytes)
         except ClientDisconnect:
             raise Problem(400, "cut-off", "The request ended before its body did.") from None
-        events = read_events(submission, body)
+        read = read_events(submission, body)
         if submission.encoding is Encoding.BATCH:
-            return await self._take_batch(events, sender)
-        prepared = self._judge.judge(events[0], sender, self._clock(), submission.traceparent)
+            return await self._take_batch(read, sender)
+        prepared = self._judge.judge(
+            read.events[0],
+            sender,
+            self._clock(),
+            clean=read.clean,
+            traceparent=submission.traceparent,
+        )
         outcome = await self._recorder.record(prepared)
         if isinstance(outcome, Conflict):
             raise _conflict()
@@ -176,14 +182,14 @@ class Door:
         )
         return Response(body_text, 202, headers, _JSON)
 
-    async def _take_batch(self, events: list[Any], sender: Credential) -> Response:
+    async def _take_batch(self, read: Read, sender: Credential) -> Response:
         """Each on its own, answered in order: 202 all accepted, 207 some, 422 none."""
         judged: list[Prepared | Problem] = []
-        for position, event in enumerate(events):
+        for position, event in enumerate(read.events):
             if position % _JUDGED_AT_ONCE == _JUDGED_AT_ONCE - 1:
                 await asyncio.sleep(0)
             try:
-                judged.append(self._judge.judge(event, sender, self._clock()))
+                judged.append(self._judge.judge(event, sender, self._clock(), clean=read.clean))
             except Problem as problem:
                 judged.append(problem)
         # In this order they go to the log; the recorder shares out the commits.

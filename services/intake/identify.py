@@ -54,11 +54,13 @@ class Identifier:
         """What keeps the facts of one case in order: 128 bits in hexadecimal."""
         return self._derive("key", source, case)[:KEY_BYTES].hex()
 
-    def identify(self, raw: Mapping[str, Any], envelope: CloudEvent) -> Identity:
-        """The identity of an event as it was read and judged."""
+    def identify(
+        self, raw: Mapping[str, Any], envelope: CloudEvent, *, clean: bool = False
+    ) -> Identity:
+        """The identity of an event as it was read (`clean`: see `strict_json`) and judged."""
         source = envelope.source
         earlier = envelope.supersedes
-        data = write_canonical(raw["data"])
+        data = write_canonical(raw["data"], clean=clean)
         return Identity(
             receipt=self.receipt_of(source, envelope.id),
             key=self.key_of(source, envelope.correlationid or envelope.id),
@@ -87,7 +89,7 @@ def hash_content(raw: Mapping[str, Any], envelope: CloudEvent, data: bytes) -> b
     attributes["time"] = _instant(envelope.time)
     if envelope.duetime is not None:
         attributes["duetime"] = _instant(envelope.duetime)
-    whole = b'{"attributes":%b,"data":%b}' % (write_canonical(attributes), data)
+    whole = b'{"attributes":%b,"data":%b}' % (write_canonical(attributes, clean=True), data)
     return hashlib.sha256(whole).digest()
 
 

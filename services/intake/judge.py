@@ -60,15 +60,27 @@ class Judge:
         self._skew = timedelta(seconds=clock_skew_seconds)
 
     def judge(
-        self, raw: Any, sender: Credential, now: datetime, traceparent: str | None = None
+        self,
+        raw: Any,
+        sender: Credential,
+        now: datetime,
+        *,
+        clean: bool = False,
+        traceparent: str | None = None,
     ) -> Prepared:
-        """What may be recorded; else `Problem` 403 or 422 naming every failing field."""
+        """What may be recorded; else `Problem` 403 or 422 naming every failing field.
+
+        Args:
+            raw: the event as it was read.
+            clean: what reading has shown already (`strict_json.Parsed`).
+            traceparent: of the request, for an event that has none.
+        """
         if not isinstance(raw, dict):
             raise _invalid([FieldError("", "object", "must be an object")])
         _authorise(raw, sender)
         raw = _normalise(raw)
         try:
-            received = judge_event(raw, now=now)
+            received = judge_event(raw, now=now, clean=clean)
         except InvalidData as refused:
             raise _invalid(_explain(raw, refused)) from None
         envelope = received.envelope
@@ -80,7 +92,7 @@ class Judge:
         if envelope.supersedes == envelope.id:
             raise _invalid([FieldError("/supersedes", "supersedes-itself", "is its own id")])
         _check_extensions(raw)
-        identity = self._identifier.identify(raw, envelope)
+        identity = self._identifier.identify(raw, envelope, clean=clean)
         trace = envelope.traceparent or traceparent
         if trace is not None and not _TRACEPARENT.fullmatch(trace):
             trace = None
@@ -130,7 +142,7 @@ def _prepare(
     received: Received, identity: Identity, sender: Credential, trace: str | None
 ) -> Prepared:
     envelope, version, judged = received
-    flags = [flag.model_dump(by_alias=True) for flag in judged.flags]
+    flags = json.dumps([flag.model_dump(by_alias=True) for flag in judged.flags])
     receipt = str(identity.receipt)
     occurred_at = envelope.time.isoformat()
     due_at = envelope.duetime.isoformat() if envelope.duetime is not None else None
@@ -148,7 +160,6 @@ def _prepare(
         "content_hash": f"\\x{identity.content_hash.hex()}",
         "key": identity.key,
         "supersedes": supersedes,
-        "flags": flags,
     }
     head = {
         "receipt": receipt,
@@ -163,18 +174,21 @@ def _prepare(
         "occurredAt": occurred_at,
         "dueAt": due_at,
         "supersedes": supersedes,
-        "flags": flags,
     }
     return Prepared(
         receipt=identity.receipt,
         content_hash=identity.content_hash,
         key=identity.key,
-        row=json.dumps(row),
-        head=json.dumps(head).encode(),
+        row=_with_flags(row, flags),
+        head=_with_flags(head, flags).encode(),
         data=identity.data,
-        flags=json.dumps(flags),
+        flags=flags,
         traceparent=trace,
     )
+
+
+def _with_flags(columns: dict[str, Any], flags: str) -> str:
+    return f'{json.dumps(columns)[:-1]},"flags":{flags}}}'
 
 
 def _explain(raw: dict[str, Any], refused: InvalidData) -> Iterator[FieldError]:

@@ -41,9 +41,16 @@ class Submission(NamedTuple):
     """What a request carries: its encoding, its attributes in headers, its own trace."""
 
     encoding: Encoding
-    attributes: dict[str, Any]
+    attributes: dict[str, str]
     authorization: str | None
     traceparent: str | None
+
+
+class Read(NamedTuple):
+    """Events as they were read; `clean`: see `strict_json.Parsed`."""
+
+    events: list[Any]
+    clean: bool
 
 
 def read_headers(headers: Headers) -> Submission:
@@ -72,9 +79,9 @@ def read_headers(headers: Headers) -> Submission:
     return Submission(encoding, attributes, authorization, traceparent)
 
 
-def read_events(submission: Submission, body: bytes) -> list[Any]:
+def read_events(submission: Submission, body: bytes) -> Read:
     """The events, not yet judged: each should be an object, and may be anything. `Problem` 400."""
-    value = parse_json(body)
+    value, clean = parse_json(body)
     if submission.encoding is Encoding.BATCH:
         if not isinstance(value, list):
             raise Problem(
@@ -87,10 +94,12 @@ def read_events(submission: Submission, body: bytes) -> list[Any]:
                 f"A batch holds at most {MOST_IN_BATCH} events.",
                 [FieldError("", "max-items", f"at most {MOST_IN_BATCH} events")],
             )
-        return value
+        return Read(value, clean)
     if submission.encoding is Encoding.BINARY:
-        return [{**submission.attributes, "data": value}]
-    return [value]
+        attributes = submission.attributes
+        printable = all(text.isprintable() for text in attributes.values())
+        return Read([{**attributes, "data": value}], clean and printable)
+    return Read([value], clean)
 
 
 def is_json(media_type: str) -> bool:
@@ -127,8 +136,8 @@ def _in_utf_8(parameters: Iterable[str]) -> bool:
     )
 
 
-def _read_attributes(found: Iterable[tuple[str, bytes]]) -> dict[str, Any]:
-    attributes: dict[str, Any] = {}
+def _read_attributes(found: Iterable[tuple[str, bytes]]) -> dict[str, str]:
+    attributes: dict[str, str] = {}
     for name, value in found:
         if name in attributes:
             raise _broken(name, "repeated", "is given twice")

@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import rfc8785
 
@@ -19,7 +19,16 @@ from chassis.problems import FieldError, Problem
 MOST_DEPTH = 64
 """Deeper than any schema, and well below what every reader of the log can follow (200)."""
 
+_LONGEST_SAFE_INTEGER = 16
 _LONGEST_INTEGER = 17
+
+
+class Parsed(NamedTuple):
+    """A value that was read. `clean`: it certainly holds nothing that
+    `schemas.envelope.find_forbidden_text` looks for, and no number with a fraction."""
+
+    value: Any
+    clean: bool
 
 
 class _Twice(float):
@@ -29,14 +38,14 @@ class _Twice(float):
 _TWICE = _Twice("inf")
 
 
-def parse_json(body: bytes) -> Any:
+def parse_json(body: bytes) -> Parsed:
     """The value, or `Problem` 400.
 
     A number that cannot be kept becomes infinite, and so does the value of a name given twice, to
     be refused where the field can be named (`schemas.envelope.find_forbidden_text`).
     """
     try:
-        value = _DECODER.decode(body.decode())
+        parsed = _READER.read(body.decode())
     except UnicodeDecodeError:
         raise _not_json("utf-8", "must be UTF-8") from None
     except json.JSONDecodeError as error:
@@ -45,9 +54,9 @@ def parse_json(body: bytes) -> Any:
     except RecursionError:
         raise _too_deep() from None
     # An object or list needs a bracket, so few brackets prove that nothing is deep.
-    if body.count(b"{") + body.count(b"[") > MOST_DEPTH and _is_deep(value):
+    if body.count(b"{") + body.count(b"[") > MOST_DEPTH and _is_deep(parsed.value):
         raise _too_deep()
-    return value
+    return parsed
 
 
 def is_repeated(value: Any, pointer: str) -> bool:
@@ -58,32 +67,59 @@ def is_repeated(value: Any, pointer: str) -> bool:
     return value is _TWICE
 
 
-def write_canonical(value: Any) -> bytes:
+def write_canonical(value: Any, *, clean: bool = False) -> bytes:
     """The canonical form (RFC 8785) of a value without infinite numbers or lone surrogates."""
     text = _ENCODER.encode(value)
     # json writes the canonical form itself, much faster than rfc8785, except for fractions and
     # for names beyond the first plane, which it orders by code point and not by UTF-16.
-    if _FRACTION.search(text) is None and (text.isascii() or _ASTRAL.search(text) is None):
-        return text.encode()
+    if clean or _FRACTION.search(text) is None:
+        if text.isascii():
+            return text.encode("ascii")
+        if _ASTRAL.search(text) is None:
+            return text.encode()
     canonical: bytes = rfc8785.dumps(value)
     return canonical
 
 
-def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    read = dict(pairs)
-    if len(read) != len(pairs):
-        times = Counter(name for name, _ in pairs)
-        read.update({name: _TWICE for name, count in times.items() if count > 1})
-    return read
+class _Reader:
+    """Reads one text at a time, and notes whether anything in it needs a closer look."""
+
+    def __init__(self) -> None:
+        self._odd = False
+        self._decoder = json.JSONDecoder(
+            object_pairs_hook=self._read_object,
+            parse_int=self._read_integer,
+            parse_float=self._read_fraction,
+            parse_constant=self._read_fraction,
+        )
+
+    def read(self, text: str) -> Parsed:
+        self._odd = False
+        value = self._decoder.decode(text)
+        # Only an escape can bring in U+0000 or half a surrogate pair: as they are, JSON forbids
+        # the one and UTF-8 the other.
+        return Parsed(value, clean=not self._odd and "\\u" not in text)
+
+    def _read_object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        read = dict(pairs)
+        if len(read) != len(pairs):
+            self._odd = True
+            times = Counter(name for name, _ in pairs)
+            read.update({name: _TWICE for name, count in times.items() if count > 1})
+        return read
+
+    def _read_integer(self, digits: str) -> int | float:
+        if len(digits) < _LONGEST_SAFE_INTEGER:
+            return int(digits)
+        self._odd = True
+        return int(digits) if len(digits) <= _LONGEST_INTEGER else math.inf
+
+    def _read_fraction(self, digits: str) -> float:
+        self._odd = True
+        return float(digits)
 
 
-def _read_integer(digits: str) -> int | float:
-    return int(digits) if len(digits) <= _LONGEST_INTEGER else math.inf
-
-
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_read_object, parse_int=_read_integer, parse_constant=float
-)
+_READER = _Reader()
 _ENCODER = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False
 )

@@ -28,12 +28,12 @@ def identify(raw: dict[str, Any]) -> Identity:
 
 def structured(raw: dict[str, Any]) -> dict[str, Any]:
     submission = read_headers([(b"content-type", b"application/cloudevents+json")])
-    return dict(read_events(submission, json.dumps(raw).encode())[0])
+    return dict(read_events(submission, json.dumps(raw).encode()).events[0])
 
 
 def batched(raw: dict[str, Any]) -> dict[str, Any]:
     submission = read_headers([(b"content-type", b"application/cloudevents-batch+json")])
-    return dict(read_events(submission, json.dumps([raw]).encode())[0])
+    return dict(read_events(submission, json.dumps([raw]).encode()).events[0])
 
 
 def binary(raw: dict[str, Any]) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def binary(raw: dict[str, Any]) -> dict[str, Any]:
         if name not in ("data", "datacontenttype") and value is not None
     ]
     submission = read_headers([(b"content-type", b"application/json; charset=utf-8"), *headers])
-    return dict(read_events(submission, json.dumps(raw["data"], indent=2).encode())[0])
+    return dict(read_events(submission, json.dumps(raw["data"], indent=2).encode()).events[0])
 
 
 @pytest.mark.parametrize(
