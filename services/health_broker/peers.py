@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import text
@@ -31,7 +31,7 @@ class KnownPeer:
     name: str
     base_url: str
     ods_code: str
-    token: str | None
+    token: str | None = field(repr=False)
     queue_opened_at: datetime | None
 
     @property

@@ -98,6 +98,11 @@ class Broker:
 
         return await eventually(found, what=f"{count} {state}") or []
 
+    async def parked(self) -> int:
+        """How many facts the bus parked or holds."""
+        async with self.database.reading() as session:
+            return int((await session.execute(text("select count(*) from bus.held"))).scalar_one())
+
     async def heard(self) -> None:
         """Until both groups have handled everything in the log."""
 
@@ -119,9 +124,9 @@ class Broker:
 
 @asynccontextmanager
 async def running_broker(
-    database: Database, own: HealthBrokerSettings = QUICK
+    database: Database, own: HealthBrokerSettings = QUICK, *, parked: int = 0
 ) -> AsyncIterator[Broker]:
-    """The service with its readers, its dispatcher and its route."""
+    """The service with its readers, its dispatcher and its route; `parked`: facts it may leave."""
     settings = Settings(database=database.settings, http=HttpSettings(port=8123), health_broker=own)
     road = open_road(BusSettings(poll_seconds=0.05), database, TOPICS)
     service = build(settings, database, road)
@@ -130,4 +135,6 @@ async def running_broker(
         running([*road.tasks(), *service.tasks]),
         httpx.AsyncClient(transport=transport, base_url="http://broker") as http,
     ):
-        yield Broker(database, http)
+        broker = Broker(database, http)
+        yield broker
+        assert await broker.parked() == parked
