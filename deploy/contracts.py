@@ -5,12 +5,20 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 
+from deploy.laptop.app import create_api
 from schemas.generate import contracts, run
 
-EXTRA_PRODUCERS: dict[str, Callable[[], str]] = {}
+
+def openapi() -> str:
+    """OpenAPI 3.1 of every service's requests, from the application itself; needs no database."""
+    return json.dumps(create_api().openapi(), indent=2, ensure_ascii=False) + "\n"
+
+
+EXTRA_PRODUCERS: dict[str, Callable[[], str]] = {"openapi.json": openapi}
 """Path below `schemas/generated/` → what produces its text."""
 
 

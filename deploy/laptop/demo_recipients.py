@@ -22,7 +22,6 @@ _PEERS = (
     (FHIR_HOSPITAL, OrganisationKind.HOSPITAL, "ZZA01", "Specimen Hospital 1"),
     (FHIR_NURSING, OrganisationKind.SCHOOL_NURSING, "ZZS02", "Northtown Example School Nursing"),
 )
-PEER_COUNT = len(_PEERS)
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -50,6 +51,23 @@ class Place:
         except BlockingIOError:
             raise LaptopError(f"Another run uses {self.root}; stop that one first.") from None
         _end_leftover(self.postgres)
+        if not self.secrets_file.exists():
+            self._forget_database()
+
+    def _forget_database(self) -> None:
+        """Without the secrets its receipts cannot be made again, so a database is of no use.
+
+        As root it lies elsewhere, and stays there when somebody deletes the data folder.
+        """
+        if not self.postgres.exists():
+            return
+        if self.postgres.is_relative_to(self.root):
+            raise LaptopError(
+                f"{self.secrets_file} is missing, without which the database beside it is of no"
+                f" use. Put it back, or delete {self.root} to begin anew."
+            )
+        print("  removing the database of a data folder that was deleted")
+        shutil.rmtree(self.postgres)
 
     def header_file(self, name: str) -> Path:
         """The file whose one line is an agency's `Authorization`, for `curl -H @FILE`."""

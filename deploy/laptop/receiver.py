@@ -96,7 +96,7 @@ class Receiver:
             content = hook.verify(body, dict(request.headers))
         except (WebhookVerificationError, ValueError):
             self._record({"organisation": organisation, "verified": False, "message": ""})
-            self._say(f"  webhook REFUSED for {organisation}: the signature is not right")
+            self._say(f"webhook REFUSED for {organisation}: the signature is not right")
             return web.Response(status=401, text="The signature is not right.\n")
         message = request.headers.get("webhook-id", "")
         self._record(
@@ -107,7 +107,7 @@ class Receiver:
                 "body": content,
             }
         )
-        self._say(f"  webhook received for {organisation}: signed, message {message}")
+        self._say(f"webhook received for {organisation}: signed, message {message}")
         return web.Response(status=204)
 
     def _record(self, entry: dict[str, Any]) -> None:

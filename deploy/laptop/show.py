@@ -29,6 +29,11 @@ class Shown:
     events: Mapping[str, Mapping[str, Any]]
 
 
+def say(line: str) -> None:
+    """A line for the person at the terminal."""
+    print(f"  {line}", flush=True)
+
+
 def write_demo(place: Place, shown: Shown) -> None:
     """`demo.json`, the first event's data, and each agency's header as a file for `curl`."""
     credentials = {

@@ -42,7 +42,7 @@ async def test_a_signed_webhook_is_taken_logged_and_shown(tmp_path: Path) -> Non
     assert [(one["message"], one["verified"]) for one in received] == [("msg_1", True)]
     assert received[0]["body"] == json.loads(BODY)
     assert "msg_1" in shown
-    assert said == ["  webhook received for urn-900001: signed, message msg_1"]
+    assert said == ["webhook received for urn-900001: signed, message msg_1"]
     assert json.loads(log_file.read_text())["message"] == "msg_1"
 
 
