@@ -83,9 +83,12 @@ def read_events(submission: Submission, body: bytes) -> Read:
     """The events, not yet judged: each should be an object, and may be anything. `Problem` 400."""
     value, clean = parse_json(body)
     if submission.encoding is Encoding.BATCH:
-        if not isinstance(value, list):
+        if not isinstance(value, list) or not value:
             raise Problem(
-                422, "invalid-batch", "A batch is a list.", [FieldError("", "list", "is no list")]
+                422,
+                "invalid-batch",
+                "A batch is a list of events.",
+                [FieldError("", "list", "must be a list of at least one event")],
             )
         if len(value) > MOST_IN_BATCH:
             raise Problem(
