@@ -13,12 +13,22 @@ import uvloop
 
 from deploy.laptop.postgres import EmbeddedPostgres
 from deploy.migrate import migrate_everything
+from tests.benchmarks.measure_deliveries import measure_deliveries
 from tests.benchmarks.measure_intake import measure_intake
+from tests.benchmarks.measure_whole import (
+    measure_held,
+    measure_latency,
+    measure_latency_kafka,
+)
 from tests.benchmarks.report import Report
 
 Measure = Callable[[Report, str, Path], Awaitable[None]]
 PARTS: dict[str, Measure] = {
     "intake": measure_intake,
+    "deliveries": measure_deliveries,
+    "latency": measure_latency,
+    "latency-kafka": measure_latency_kafka,
+    "held": measure_held,
 }
 
 
