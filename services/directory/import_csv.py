@@ -99,16 +99,14 @@ _CHILDREN = text("""
     returning c.id, c.register_ref""")
 
 _KEYS = text("""
-    with gone as (
+    with said(child, key) as materialized (
+        select * from unnest(cast(:owners as uuid[]), cast(:keys as uuid[]))),
+    gone as (
         delete from directory.child_key k
          where k.child = any(cast(:children as uuid[]))
-           and not exists (
-               select 1 from jsonb_to_recordset(cast(:rows as jsonb)) as r(child uuid, key uuid)
-                where r.child = k.child and r.key = k.key))
+           and not exists (select 1 from said s where s.child = k.child and s.key = k.key))
     insert into directory.child_key (key, child)
-    select r.key, r.child
-      from jsonb_to_recordset(cast(:rows as jsonb)) as r(child uuid, key uuid)
-        on conflict do nothing""")
+    select key, child from said on conflict do nothing""")
 
 _FORGET_ENROLMENTS = text("""
     delete from directory.enrolment
@@ -244,13 +242,16 @@ async def _write_children(
     await session.execute(_ADOPT, {"rows": rows})
     written = await session.execute(_CHILDREN, {"rows": rows, "at": at})
     ids = {row.register_ref: str(row.id) for row in written}
-    keys = [
-        {"child": ids[child.row["register_ref"]], "key": key}
-        for child in children
-        for key in child.keys
-    ]
+    owned = [(ids[child.row["register_ref"]], key) for child in children for key in child.keys]
     everyone = list(ids.values())
-    await session.execute(_KEYS, {"rows": json.dumps(keys), "children": everyone})
+    await session.execute(
+        _KEYS,
+        {
+            "owners": [owner for owner, _ in owned],
+            "keys": [key for _, key in owned],
+            "children": everyone,
+        },
+    )
     enrolled = [child for child in children if child.enrolments is not None]
     if enrolled:
         enrolments = [

@@ -28,6 +28,7 @@ CHILD_COLUMNS = (
     "responsible_authority", "restricted", "enrolments",
 )  # fmt: skip
 
+_STATUSES = frozenset(status.value for status in EducationStatus)
 _YES = frozenset({"1", "true", "yes", "y"})
 _NO = frozenset({"", "0", "false", "no", "n"})
 
@@ -114,7 +115,7 @@ def _enrolments(line: Mapping[str, str]) -> list[dict[str, Any]]:
             raise BadField("enrolments", "organisation:status:from:to")
         organisation, status, starts, ends = parts
         first, last = _day("enrolments", starts), _day("enrolments", ends)
-        if status not in set(EducationStatus):
+        if status not in _STATUSES:
             raise BadField("enrolments", "status-unknown")
         if first is None or (last is not None and last < first):
             raise BadField("enrolments", "dates")

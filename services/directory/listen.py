@@ -51,21 +51,21 @@ async def handle_events(session: Session, partnership: Partnership, facts: Seque
     receipts = {event.receipt for event in events}
     superseded = {event.supersedes for event in events if event.supersedes is not None}
     await lock_receipts(session, receipts | superseded)
-    await record_events(session, partnership, arrived)
     ended = await find_ended(session, receipts)
     said: list[Publishable] = []
-    row: list[EventAccepted] = []
-    for event in events:
+    row: list[Arrived] = []
+    for one in arrived:
+        event = one.event
         plain = event.event_type in ABOUT_CHILDREN and event.event_type != "missing.found"
         if plain and event.supersedes is None and event.receipt not in ended:
-            row.append(event)
+            row.append(one)
             continue
-        if row:
-            said += await enter_events(session, partnership, row)
-            row = []
-        said += await _take_alone(session, partnership, event, ended)
-    if row:
-        said += await enter_events(session, partnership, row)
+        said += await _take_together(session, partnership, row)
+        row = []
+        # Recorded in its turn, never before: what stands behind it in the batch has not happened.
+        if await record_events(session, partnership, [one]):
+            said += await _take_alone(session, partnership, event, ended)
+    said += await _take_together(session, partnership, row)
     traces = {one.event.receipt: one.traceparent for one in arrived}
     await publish(session, said, traces)
 
@@ -78,6 +78,16 @@ async def publish(
         session,
         *(fact_of(one, SOURCE, traces.get(getattr(one, "receipt", UUID(int=0)))) for one in said),
     )
+
+
+async def _take_together(
+    session: Session, partnership: Partnership, row: Sequence[Arrived]
+) -> list[Publishable]:
+    if not row:
+        return []
+    fresh = await record_events(session, partnership, row)
+    events = {one.event.receipt: one.event for one in row if one.event.receipt in fresh}
+    return await enter_events(session, partnership, list(events.values()))
 
 
 async def _take_alone(

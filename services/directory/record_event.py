@@ -32,7 +32,7 @@ _RECORD = text("""
                   cast(:times as timestamptz[]), cast(:supersedes as uuid[]),
                   cast(:accepted as bytea[]), cast(:traces as text[]))
            e(receipt, type, sender, occurred_at, supersedes, accepted, traceparent)
-        on conflict do nothing""")
+        on conflict do nothing returning receipt""")
 
 _ENDED = text("""
     select receipt from directory.tombstone where receipt = any(cast(:receipts as uuid[]))""")
@@ -70,10 +70,10 @@ async def lock_receipts(session: Session, receipts: Iterable[UUID]) -> None:
 
 async def record_events(
     session: Session, partnership: Partnership, arrived: Sequence[Arrived]
-) -> None:
-    """Keep events; one that is kept already stays as it is."""
+) -> set[UUID]:
+    """Keep events; returns those that were new: a repeat has no second effect."""
     events = [one.event for one in arrived]
-    await session.execute(
+    rows = await session.execute(
         _RECORD,
         {
             "at": partnership.clock(),
@@ -86,6 +86,7 @@ async def record_events(
             "traces": [one.traceparent for one in arrived],
         },
     )
+    return {row.receipt for row in rows}
 
 
 async def find_ended(session: Session, receipts: Iterable[UUID]) -> set[UUID]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 from uuid import UUID
@@ -124,6 +125,7 @@ def sent_exact_keys(child: SentChild) -> list[UUID]:
     return [exact_key(given, family, born, postcode) for given, family in sent_names(child)]
 
 
+@lru_cache(maxsize=10_000)
 def _flat(name: str) -> str:
     return "".join(mark for mark in fold(name) if mark.isalnum())
 

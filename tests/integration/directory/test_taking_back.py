@@ -254,3 +254,15 @@ async def test_an_organisation_is_restated_and_published(stage: Stage) -> None:
         stage.event("organisation.changed", {"organisation": older}, sender=MASH)
     )
     assert heard.of(OrganisationRecorded) == []
+
+
+async def test_a_decision_ahead_of_its_referral_in_one_batch_is_tried_again(stage: Stage) -> None:
+    pupil = await stage.child()
+    referral = stage.referral(pupil.sent())
+    with pytest.raises(Retry):
+        await stage.feed(stage.decision(referral.receipt), referral)
+    heard = await stage.feed(referral, stage.decision(referral.receipt))
+    assert [fact.event_type for fact in heard.addressed] == [
+        "referral.submitted",
+        "referral.decided",
+    ]
