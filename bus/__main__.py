@@ -53,7 +53,7 @@ class RelaySettings(ProcessSettings):
 
 async def carry() -> None:
     """Serve health and carry the log until stopped."""
-    settings = RelaySettings()  # type: ignore[call-arg]
+    settings = RelaySettings()
     configure_logs(settings.log)
     database = Database(settings.database, "relay")
     await check_schema(database, [Chain("bus", "bus")])

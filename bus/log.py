@@ -42,6 +42,7 @@ _READ = text("""
 
 # Between two looks while an appender is still open, and at the least between any two.
 _OPEN_APPENDER_SECONDS = 0.002
+_LEAST_SECONDS = 0.001
 _NOTIFY_SECONDS = 0.002
 STALL_SECONDS = 2.0
 CHANNEL = "bus_log"
@@ -99,20 +100,24 @@ class LogWatch:
 
     async def _look_on(self) -> None:
         async with await self._connect("look") as connection:
+            looked_at = 0.0
             while True:
                 self._wake.clear()
-                if await self.look(connection):
-                    self._moved.set()
-                    self._moved = asyncio.Event()
-                pause = _OPEN_APPENDER_SECONDS if self._open else self._poll_seconds
-                if self._open and not self._wake.is_set():
-                    await asyncio.sleep(pause)
+                if self._waiting or time.monotonic() - looked_at >= self._poll_seconds:
+                    looked_at = time.monotonic()
+                    if await self.look(connection):
+                        self._moved.set()
+                        self._moved = asyncio.Event()
+                if self._open and self._waiting:
+                    await asyncio.sleep(_OPEN_APPENDER_SECONDS)
                     continue
                 try:
-                    async with asyncio.timeout(pause):
+                    async with asyncio.timeout(self._poll_seconds):
                         await self._wake.wait()
                 except TimeoutError:
                     continue
+                # Commits come in bursts; a look for each would cost more than it finds.
+                await asyncio.sleep(max(0.0, looked_at + _LEAST_SECONDS - time.monotonic()))
 
     async def look(self, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> bool:
         """Look once; True when the safe position moved."""
