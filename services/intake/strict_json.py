@@ -123,8 +123,8 @@ _READER = _Reader()
 _ENCODER = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False
 )
-# A number with a fraction or exponent can only come first or after one of these; the same inside a text merely
-# takes the slower way.
+# A number with a fraction or exponent can only come first or after one of these; the same inside
+# a text merely takes the slower way.
 _FRACTION = re.compile(r"(?:^|[\[:,])-?\d+[.eE]", re.ASCII)
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 
