@@ -23,7 +23,8 @@ from services.directory.ask import Question, ask_people, head_of
 from services.directory.evaluate import TEXT_PROFILES, Evaluation, evaluate
 from services.directory.organisations import Needs, read_organisations
 from services.directory.partnership import Partnership
-from services.directory.register import RegisteredChild
+from services.directory.record_event import read_event
+from services.directory.register import RegisteredChild, read_children
 from services.directory.situation import Case, Enrolment, Situation, needs_of
 
 TEXT_NAMES_OTHERS = "text-names-others"
@@ -68,7 +69,7 @@ async def address_children(
     if not cases:
         return []
     situations = await read_situations(session, partnership, cases)
-    names = _names_by_event(cases)
+    names = await _read_names(session, cases)
     facts: list[EventAddressed] = []
     questions: list[Question] = []
     for at in situations:
@@ -186,13 +187,24 @@ def _no_route(line: str) -> str:
     return f"{NO_ROUTE}-{instead or line.split('-', 1)[1]}"
 
 
-def _names_by_event(cases: Sequence[Case]) -> dict[UUID, dict[UUID, list[str]]]:
-    """Per event, the names under which the register knows each of its children."""
-    names: dict[UUID, dict[UUID, list[str]]] = {}
+async def _read_names(session: Session, cases: Sequence[Case]) -> dict[UUID, dict[UUID, list[str]]]:
+    """Per event, the names under which the register knows each child resolved so far."""
+    children: dict[UUID, dict[UUID, RegisteredChild]] = {}
     for case in cases:
-        child: RegisteredChild = case.child
-        names.setdefault(case.event.receipt, {})[child.id] = [child.name, *child.other_names]
-    return names
+        children.setdefault(case.event.receipt, {})[case.child.id] = case.child
+    partly = {
+        case.event.receipt
+        for case in cases
+        if len(case.event.data["children"]) > len(children[case.event.receipt])
+    }
+    for receipt in partly:
+        recorded = await read_event(session, receipt)
+        ids = recorded.children.values() if recorded is not None else ()
+        children[receipt].update(await read_children(session, ids))
+    return {
+        receipt: {child.id: [child.name, *child.other_names] for child in known.values()}
+        for receipt, known in children.items()
+    }
 
 
 async def _read_enrolments(

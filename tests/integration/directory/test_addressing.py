@@ -240,6 +240,19 @@ async def test_a_text_that_names_a_sibling_is_held_and_the_rest_is_not(stage: St
     assert later.told() == {(SCHOOL_A, "school", "school-full")}
 
 
+async def test_a_sibling_s_name_in_the_register_holds_a_text_too(stage: Stage) -> None:
+    ash = await stage.child("Ashley")
+    robin = await stage.child("Robin", numbered=False)
+    nearly = robin.sent(name={"given": "Rob", "family": "Example"})
+    event = stage.abuse(
+        ash.sent(name={"given": "Ash", "family": "Example"}),
+        {"child": nearly, "circumstances": "Ashley opened the door."},
+    )
+    (needed,) = (await stage.feed(event)).needed
+    _, heard = await stage.decide(needed.resolution, Decision.THIS_CHILD, robin.id)
+    assert heard.addressed[0].held == ("/children/1/circumstances",)
+
+
 async def test_a_withheld_text_is_never_sent(stage: Stage) -> None:
     robin, ash = await stage.child("Robin"), await stage.child("Ash")
     event = stage.abuse({"child": robin.sent(), "circumstances": "Ash too."}, ash.sent())
