@@ -1,4 +1,4 @@
-"""The composition of a laptop: four services on one road, one application, one port.
+"""The composition of a laptop: four services, one road, one application, one port.
 
 Building opens no connection, so that the same application describes itself without a database.
 """

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from deploy.laptop.agencies import AGENCIES
 from schemas.catalogue import dataschema_of
-from schemas.organisations import Organisation
+from schemas.organisations import DateRange, Organisation
 
 FIRST_EVENT = "domestic-abuse.recorded"
 """The type of the event that `make run` prints as a `curl` line."""
@@ -95,9 +95,7 @@ def make_events(
             teenager, receipt_of(_source("missing.reported"), _id("missing.reported", run)), now
         ),
         "enrolment.changed": _enrolment(pupil),
-        "organisation.changed": {
-            "organisation": school.model_dump(mode="json", by_alias=True, exclude_none=True)
-        },
+        "organisation.changed": {"organisation": _with_inset_day(school, now)},
         "event.retracted": {"reason": "sent-in-error", "detail": "Entered on the wrong system."},
     }
     return {
@@ -118,6 +116,14 @@ def make_events(
         }
         for event_type, content in data.items()
     }
+
+
+def _with_inset_day(school: Organisation, now: datetime) -> dict[str, Any]:
+    """The school restated, closed on one more day in four weeks."""
+    day = (now + timedelta(weeks=4)).date()
+    closed = (*school.closures, DateRange(first=day, last=day))
+    restated = school.model_copy(update={"closures": closed})
+    return restated.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def _source(event_type: str) -> str:

@@ -12,14 +12,14 @@ from fastapi.responses import HTMLResponse
 from deploy.laptop.pages import page, table
 
 FIRST_EVENT_COMMAND = r"""curl -i http://127.0.0.1:{port}/v1/events \
-  -H @.data/demo/as-police.txt \
+  -H @{data}/demo/as-police.txt \
   -H 'Content-Type: application/json' \
   -H 'ce-specversion: 1.0' \
   -H 'ce-type: domestic-abuse.recorded' \
   -H 'ce-source: police.example' \
   -H "ce-id: paste-$(date +%s)-$RANDOM" \
   -H "ce-time: $(date -u +%Y-%m-%dT%H:%M:%SZ)" \
-  --data @.data/demo/first-event.json"""
+  --data @{data}/demo/first-event.json"""
 """A new event at each paste, from the folder of the checkout; the credential is in the file."""
 
 _TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial" / "first-event.md"
@@ -38,6 +38,7 @@ class Addresses:
     """Where the parts of this run answer."""
 
     port: int = 8000
+    data: str = ".data"
     receiver_url: str = "http://127.0.0.1:8001"
     peer_url: str = "http://127.0.0.1:8002"
 
@@ -72,7 +73,7 @@ def _body(addresses: Addresses) -> str:
          " FHIR messages"),
     ]  # fmt: skip
     steps = "\n".join(f"<li><strong>{escape(a)}.</strong> {escape(b)}</li>" for a, b in _STEPS)
-    command = escape(FIRST_EVENT_COMMAND.format(port=addresses.port))
+    command = escape(FIRST_EVENT_COMMAND.format(port=addresses.port, data=addresses.data))
     return f"""<h1>One event, from the police to everyone who must know</h1>
 <p>When police record that a child may be a victim of domestic abuse, every school of that child
 must be told before its next school day begins, the school nurse must know that something happened
@@ -83,7 +84,7 @@ partnership that does not exist.</p>
 <pre tabindex="0">{command}</pre>
 <p>The answer's <code>Location</code> is the event's progress: who was told, when, and who has
 confirmed. The <a href="/tutorial">tutorial</a> goes on from there; one credential per agency is in
-<code>.data/demo.json</code>.</p>
+<code>{escape(addresses.data)}/demo.json</code>.</p>
 <h2>What happens</h2>
 <ol>
 {steps}

@@ -98,7 +98,7 @@ async def run_everything(
             ]
             print(show.ready_text(place, shown, notes, now()), flush=True)
 
-        addresses = Addresses(settings.port, shown.receiver_url, shown.peer_url)
+        addresses = Addresses(settings.port, str(settings.data), shown.receiver_url, shown.peer_url)
         await serve(services, http, app=create_api(services, addresses), on_ready=tell)
 
 

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from deploy.laptop.agencies import AGENCIES
@@ -110,4 +111,5 @@ Then read what comes next: docs/tutorial/first-event.md. Webhooks appear below.
 
 
 def _short(place: Place) -> str:
-    return f"{place.root}/" if place.root.name != ".data" else ".data/"
+    here = Path.cwd()
+    return f"{place.root.relative_to(here) if place.root.is_relative_to(here) else place.root}/"

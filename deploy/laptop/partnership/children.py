@@ -118,11 +118,11 @@ class Register:
     def _known_family(
         self, family_name: str, children: Sequence[tuple[str, str, int, str]]
     ) -> list[RegisteredChild]:
-        """Children of given ages at given schools, every number known and verified."""
+        """Children of given ages (on 31 August) at given schools, every number verified."""
         household = self._household(AREAS[0], family_name)
         found = []
         for given_name, sex, age, school_id in children:
-            born = date(academic_year(self._today) - age - 1, 11, 14) + timedelta(days=age)
+            born = date(academic_year(self._today) - age, 5, 2) + timedelta(days=age)
             child = self._child(household, born, given_name, sex)
             child.nhs_number = child.nhs_number or next(self._numbers)
             child.nhs_verified = True

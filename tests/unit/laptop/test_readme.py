@@ -63,7 +63,7 @@ def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
 
 def test_the_first_event_is_posted_to_a_path_of_the_interface() -> None:
     command = _section("First event").split("```sh\n")[1].split("```")[0].strip()
-    assert command == FIRST_EVENT_COMMAND.format(port=8000)
+    assert command == FIRST_EVENT_COMMAND.format(port=8000, data=".data")
     path = re.search(r"127\.0\.0\.1:8000(/\S+)", command)
     assert path is not None
     assert "post" in create_api().openapi()["paths"][path[1]]
@@ -78,3 +78,16 @@ def test_the_glossary_has_the_words_of_the_house() -> None:
         " escalation outcome parked"
     )
     assert set(house.split()) <= set(words)
+
+
+def test_the_tutorial_asks_only_for_what_there_is() -> None:
+    text = (ROOT / "docs" / "tutorial" / "first-event.md").read_text(encoding="utf-8")
+    templates = [
+        re.compile(re.sub(r"\{\w+\}", "[A-Z]+", path)) for path in create_api().openapi()["paths"]
+    ]
+    asked = re.findall(r"127\.0\.0\.1:8000(/v1/\S+)", text)
+    assert len(asked) >= 6
+    assert [path for path in asked if not any(one.fullmatch(path) for one in templates)] == []
+    used = set(re.findall(r"@\.data/demo/as-([a-z-]+)\.txt", text))
+    assert {"police", "school", "school-nursing"} <= used <= set(AGENCIES)
+    assert FIRST_EVENT_COMMAND.format(port=8000, data=".data") in text
