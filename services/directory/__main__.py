@@ -31,18 +31,17 @@ from services.directory.import_csv import (
 )
 from services.directory.partnership import Partnership
 from services.directory.policy import read_policy
-from services.directory.settings import Settings
+from services.directory.settings import KNOWN_GROUPS, Settings
 from services.directory.tables import Credential
 
 CHAINS = (Chain("bus", "bus"), Chain("directory", "services.directory"))
-OTHER_GROUPS = {"intake", "notifier", "health_broker", "role", "test"}
 MOST_SHOWN = 100
 
 
 def main() -> int:
     """Parse, act, and return the exit status."""
     chosen = _parser().parse_args()
-    refuse_unknown(set(Settings.model_fields) | OTHER_GROUPS)
+    refuse_unknown(set(KNOWN_GROUPS))
     settings = Settings()
     if chosen.command == "settings":
         sys.stdout.write(printable(settings) + "\n")

@@ -38,3 +38,9 @@ class Settings(ProcessSettings):
 
     bus: BusSettings = BusSettings()
     directory: DirectorySettings = DirectorySettings()
+
+
+KNOWN_GROUPS = frozenset(
+    {*Settings.model_fields, "intake", "notifier", "health_broker", "role_password"}
+)
+"""Groups that an environment may hold; those of other services are theirs to check."""
