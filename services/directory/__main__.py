@@ -110,9 +110,12 @@ async def _import(settings: Settings, path: Path) -> int:
 async def _import_with_bar(
     database: Database, path: Path, partnership: Partnership
 ) -> ImportResult:
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+    except ImportError:  # The image of production is without it.
+        return await import_file(database, path, _say_progress, partnership)
 
     columns = (
         TextColumn("{task.description}"),
@@ -133,6 +136,11 @@ async def _import_with_bar(
 
         report: Report = show
         return await import_file(database, path, report, partnership)
+
+
+def _say_progress(progress: Progress) -> None:
+    percent = 100 * progress.bytes_read // max(progress.bytes_total, 1)
+    sys.stderr.write(f"{percent} %, {progress.written + progress.skipped} lines\n")
 
 
 async def _change_reviewer(settings: Settings, chosen: argparse.Namespace) -> int:

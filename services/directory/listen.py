@@ -96,6 +96,7 @@ async def _take_alone(
     said = await end_event(session, partnership, event)
     if event.supersedes is not None:
         ended.add(event.supersedes)
+        ended |= await find_ended(session, [event.receipt])
     if event.event_type == RETRACTION:
         return [*said, *await withdraw_unentitled(session, partnership, event)]
     if event.receipt in ended:

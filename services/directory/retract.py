@@ -71,10 +71,9 @@ _LAST = text("""
 
 _TO_WITHDRAW = text("""
     with recursive chain(receipt) as (
-        select cast(:superseded as uuid)
+        select receipt from directory.tombstone where by_receipt = :receipt
         union
-        select e.supersedes from chain c join directory.event e using (receipt)
-         where e.supersedes is not null)
+        select t.receipt from chain c join directory.tombstone t on t.by_receipt = c.receipt)
     select a.child_id, a.organisation, min(a.child_index) as child_index, min(a.role) as role
       from directory.addressed a join chain c using (receipt)
      where a.withheld is null
@@ -92,13 +91,43 @@ async def end_event(
     session: Session, partnership: Partnership, event: EventAccepted
 ) -> list[Publishable]:
     """Whatever `event` supersedes is told no further, whether or not it has arrived yet."""
-    superseded, now = event.supersedes, partnership.clock()
-    if superseded is None:
+    if event.supersedes is None:
         return []
-    replaced = event.event_type != RETRACTION
+    facts: list[Publishable] = []
+    rival = await _find_rival(session, event)
+    if rival is not None and rival.occurred_at > event.occurred_at:
+        await _bury(session, partnership, event.receipt, rival)
+    elif rival is not None:
+        facts += await _end(session, partnership, rival.receipt, event)
+    return [*facts, *await _end(session, partnership, event.supersedes, event)]
+
+
+async def _find_rival(session: Session, event: EventAccepted) -> EventAccepted | None:
+    """The correction that restates the same event already: of two, the later one stands."""
+    last = (await session.execute(_LAST, {"receipt": event.supersedes})).scalar_one()
+    if last in (event.supersedes, event.receipt):
+        return None
+    recorded = await read_event(session, last)
+    if recorded is None or recorded.event.event_type == RETRACTION:
+        return None
+    return recorded.event
+
+
+async def _bury(
+    session: Session, partnership: Partnership, receipt: UUID, by: EventAccepted
+) -> bool:
+    replaced, at = by.event_type != RETRACTION, partnership.clock()
     await session.execute(
-        _BURY, {"receipt": superseded, "by": event.receipt, "replaced": replaced, "at": now}
+        _BURY, {"receipt": receipt, "by": by.receipt, "replaced": replaced, "at": at}
     )
+    return replaced
+
+
+async def _end(
+    session: Session, partnership: Partnership, superseded: UUID, event: EventAccepted
+) -> list[Publishable]:
+    now = partnership.clock()
+    replaced = await _bury(session, partnership, superseded, event)
     facts: list[Publishable] = [
         EventRetracted(
             receipt=event.receipt,
@@ -151,11 +180,7 @@ async def withdraw_unentitled(
     )
     if waiting.first() is not None:
         return []
-    rows = list(
-        await session.execute(
-            _TO_WITHDRAW, {"superseded": event.supersedes, "receipt": event.receipt}
-        )
-    )
+    rows = list(await session.execute(_TO_WITHDRAW, {"receipt": event.receipt}))
     if not rows:
         return []
     known = await read_organisations(session, Needs(ids={row.organisation for row in rows}))

@@ -266,3 +266,27 @@ async def test_a_decision_ahead_of_its_referral_in_one_batch_is_tried_again(stag
         "referral.submitted",
         "referral.decided",
     ]
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_of_two_corrections_of_one_event_the_later_stands(
+    stage: Stage, newest_first: bool
+) -> None:
+    ash, robin = await stage.child("Ash", school=SCHOOL_B), await stage.child("Robin")
+    event = stage.abuse(ash.sent(), robin.sent())
+    await stage.feed(event)
+    stage.later(minutes=1)
+    older = stage.abuse(ash.sent(), supersedes=event.receipt)
+    stage.later(minutes=1)
+    newer = stage.abuse(robin.sent(), supersedes=event.receipt)
+    order = [newer, older] if newest_first else [older, newer]
+    told = []
+    for one in order:
+        stage.later(minutes=1)
+        told += (await stage.feed(one)).addressed
+    last = {}
+    for fact in told:
+        for recipient in fact.recipients:
+            last[fact.child_id, recipient.organisation] = recipient.profile.value
+    assert last[robin.id, SCHOOL_A] == "school-full"
+    assert last[ash.id, SCHOOL_B] == "withdrawal"
