@@ -1,0 +1,337 @@
+"""The product in one process for journeys: the road, the four services and a real HTTP port.
+
+Composed as `make run` composes it, each service with its own database role, on the test's database;
+with a webhook receiver, two FHIR peers, and a register of the test's own children.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import uvicorn
+from sqlalchemy import text
+
+from chassis.clock import now
+from chassis.database import Database
+from chassis.process import running
+from chassis.settings import HttpSettings
+from deploy.laptop.agencies import AGENCIES
+from deploy.laptop.app import Wiring, build_services, create_api
+from deploy.laptop.fhir_peer import FhirPeer
+from deploy.laptop.keys import load_keys
+from deploy.laptop.load import make_credentials
+from deploy.laptop.partnership import (
+    DEMO_SCHOOL,
+    DEMO_SECONDARY,
+    FHIR_HOSPITAL,
+    FHIR_NURSING,
+    OWN_COUNCIL,
+    OWN_MASH,
+    Partnership,
+    RegisteredChild,
+    make_schools,
+    write_partnership,
+)
+from deploy.laptop.partnership.invented import make_upn
+from deploy.laptop.partnership.organisations import make_agencies
+from deploy.laptop.place import Place
+from schemas.organisations import OrganisationKind
+from services.directory.import_csv import import_file
+from services.health_broker.peers import add_peer
+from services.notifier.credentials import add_credential
+from services.notifier.endpoints import add_endpoint
+from tests.support.identifiers import make_nhs_number
+from tests.support.postgres import Cluster, open_database
+from tests.support.receiver import Receiver, running_receiver
+from tests.support.waiting import eventually
+
+NEIGHBOUR_SCHOOL = "urn-900049"
+"""A primary school of the next area, whose school nurses are told by FHIR messages."""
+
+SCHOOLS = (DEMO_SCHOOL, DEMO_SECONDARY, NEIGHBOUR_SCHOOL)
+POSTCODE = "ZS1 4QX"
+STREET = "7 Specimen Lane"
+STRUCTURED = {"Content-Type": "application/cloudevents+json"}
+_PEERS = (
+    (FHIR_HOSPITAL, OrganisationKind.HOSPITAL, "ZZA01"),
+    (FHIR_NURSING, OrganisationKind.SCHOOL_NURSING, "ZZS02"),
+)
+_CONTACT = {
+    "name": "Sam Sampleton",
+    "role": "Desk",
+    "agency": "Example agency",
+    "phone": "0121 496 0101",
+}
+
+
+@dataclass(frozen=True)
+class Pupil:
+    """A child of the register: lives in the own area, goes to one of `SCHOOLS`."""
+
+    number: int
+    given: str
+    family: str
+    school: str
+    years: int = 9
+
+    @property
+    def born(self) -> date:
+        return date(now().year - self.years, 3, 11 + self.number)
+
+    @property
+    def nhs_number(self) -> str:
+        return make_nhs_number(self.number)
+
+    @property
+    def upn(self) -> str:
+        return make_upn(9001, now().year - 5, self.number)
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """By what this child, and no sibling, can be recognised; lower case."""
+        spaced = f"{self.nhs_number[:3]} {self.nhs_number[3:6]} {self.nhs_number[6:]}"
+        given, upn = self.given.casefold(), self.upn.casefold()
+        return given, upn, self.born.isoformat(), self.nhs_number, spaced
+
+    def registered(self) -> RegisteredChild:
+        """As a line of the register."""
+        return RegisteredChild(
+            register_ref=f"ref-{self.number}",
+            given_name=self.given,
+            family_name=self.family,
+            date_of_birth=self.born,
+            sex="female",
+            nhs_number=self.nhs_number,
+            nhs_verified=True,
+            upn=self.upn,
+            address=f"{STREET}, Solihull Example",
+            postcode=POSTCODE,
+            local_authority=OWN_COUNCIL,
+            household=f"household-{self.family.lower()}",
+            enrolments=f"{self.school}:registered:{now().year - 4}-09-01:",
+        )
+
+    def sent(self, **changes: Any) -> dict[str, Any]:
+        """The `child` block of an event; a change to None leaves the field out."""
+        block = {
+            "name": {"given": self.given, "family": self.family},
+            "dateOfBirth": {"value": self.born.isoformat(), "precision": "exact"},
+            "nhsNumber": {"value": self.nhs_number, "status": "verified"},
+            "upn": self.upn,
+            "address": {"lines": [STREET], "postcode": POSTCODE},
+            **changes,
+        }
+        return {name: value for name, value in block.items() if value is not None}
+
+
+@dataclass
+class Whole:
+    """Everything that runs, and a client for each agency."""
+
+    url: str
+    database: Database
+    receiver: Receiver
+    webhook_secret: str
+    peers: dict[str, FhirPeer]
+    peer_keys: dict[str, str]
+    clients: dict[str, httpx.AsyncClient] = field(default_factory=dict)
+
+    async def post(self, agency: str, event: dict[str, Any]) -> httpx.Response:
+        """Post one event, structured."""
+        return await self.clients[agency].post("/v1/events", json=event, headers=STRUCTURED)
+
+    async def accept(self, agency: str, event: dict[str, Any]) -> str:
+        """Post one event that must be accepted; its receipt."""
+        answer = await self.post(agency, event)
+        assert answer.status_code == 202, answer.text
+        receipt: str = answer.json()["receipt"]
+        return receipt
+
+    async def progress(self, agency: str, receipt: str) -> dict[str, Any]:
+        """What the sender is told of its event."""
+        answer = await self.clients[agency].get(f"/v1/events/{receipt}")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def told(self, agency: str, receipt: str) -> dict[tuple[str, str, str], dict[str, Any]]:
+        """The recipients of an event by (organisation, profile, part), from its progress."""
+        found = await self.progress(agency, receipt)
+        return {
+            (one.get("organisation", ""), one["profile"], one["part"]): one
+            for child in found["children"]
+            for one in child["recipients"]
+        }
+
+    async def notices(self, agency: str) -> list[dict[str, Any]]:
+        """What an agency's mailbox lists, whatever it has read of it."""
+        answer = await self.clients[agency].get("/v1/notices?state=unacknowledged")
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()["notices"]
+        return found
+
+    async def read(self, agency: str, notice: str) -> dict[str, Any]:
+        """What a notice says."""
+        answer = await self.clients[agency].get(f"/v1/notices/{notice}")
+        assert answer.status_code == 200, answer.text
+        content: dict[str, Any] = answer.json()["content"]
+        return content
+
+    async def wait_for_notices(
+        self, agency: str, count: int, receipt: str | None = None
+    ) -> list[dict[str, Any]]:
+        """At least so many notices (of one event), with their `content`."""
+
+        async def enough() -> list[dict[str, Any]] | None:
+            heads = await self.notices(agency)
+            found = [{**one, "content": await self.read(agency, one["id"])} for one in heads]
+            mine = [one for one in found if receipt in (None, one["content"]["receipt"])]
+            return mine if len(mine) >= count else None
+
+        found = await eventually(enough, 10.0, f"{count} notices for {agency}")
+        assert found is not None
+        return found
+
+    async def is_caught_up(self) -> bool:
+        """Whether every group has read the whole log and nothing waits to be sent."""
+        async with self.database.reading() as session:
+            behind = await session.execute(_BEHIND)
+            return not behind.scalar_one()
+
+    async def settle(self) -> None:
+        """Wait until there is nothing left to do."""
+        await eventually(self.is_caught_up, 15.0, "everything is read and sent")
+
+
+_BEHIND = text("""
+    with reader(name, topics) as (values
+        ('directory', array['events']),
+        ('intake-progress', array['events', 'addressed', 'notices', 'organisations']),
+        ('notifier', array['addressed', 'organisations']),
+        ('notifier-health', array['notices']),
+        ('health-broker', array['addressed', 'organisations']),
+        ('health-broker-notices', array['notices']))
+    select exists (select from reader r left join bus.cursors c on c.reader = r.name
+                     join bus.log l on l.topic = any(r.topics)
+                    where l.position > coalesce(c.position, 0))
+        or exists (select from bus.held)
+        or exists (select from notifier.delivery where state in ('waiting', 'claimed'))
+        or exists (select from health_broker.message where state in ('waiting', 'claimed'))""")
+
+
+def event(agency: str, event_type: str, data: dict[str, Any], **attributes: Any) -> dict[str, Any]:
+    """A CloudEvent of an agency, with the contact that every event needs."""
+    return {
+        "specversion": "1.0",
+        "id": f"journey-{uuid4()}",
+        "source": AGENCIES[agency].source,
+        "type": event_type,
+        "time": now().isoformat(),
+        "datacontenttype": "application/json",
+        **attributes,
+        "data": {"contact": _CONTACT, **data},
+    }
+
+
+def incident(*children: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """The data of a domestic abuse incident; each of `children` is an item of its list."""
+    at = now() - timedelta(hours=2)
+    return {
+        "policeReference": f"EX-{uuid4().hex[:8]}",
+        "attendedAt": at.isoformat(),
+        "recordedAt": (at + timedelta(minutes=50)).isoformat(),
+        "children": list(children),
+        "narrative": "Synthetic narrative, for the MASH alone.",
+        "basis": {"lawfulBasis": "legal-obligation", "familyInformed": True},
+        **changes,
+    }
+
+
+@asynccontextmanager
+async def running_whole(
+    cluster: Cluster, database_name: str, folder: Path, pupils: Sequence[Pupil]
+) -> AsyncIterator[Whole]:
+    """Everything, loaded and listening, until the block ends."""
+    async with AsyncExitStack() as stack:
+        owner = await stack.enter_async_context(open_database(cluster.url(database_name)))
+        await _load(owner, folder, pupils)
+        keys = load_keys(Place(folder), now().date(), len(pupils))
+        await make_credentials(owner, keys)
+        receiver = await stack.enter_async_context(running_receiver())
+        peers = {}
+        for organisation, _, ods_code in _PEERS:
+            peers[organisation] = FhirPeer(ods_code=ods_code)
+            await peers[organisation].start()
+            stack.push_async_callback(peers[organisation].stop)
+        async with owner.transaction() as session:
+            second = await add_credential(session, DEMO_SECONDARY, OrganisationKind.SCHOOL)
+            secret = await add_endpoint(session, DEMO_SCHOOL, receiver.url())
+            peer_keys = {
+                organisation: await add_peer(
+                    session, organisation, peers[organisation].url, ods_code=ods, kind=kind.value
+                )
+                for organisation, kind, ods in _PEERS
+            }
+        listener = socket.create_server(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        url = f"http://127.0.0.1:{port}"
+        wiring = Wiring(
+            url_of=lambda service: cluster.url(database_name, f"sgb_{service}"),
+            identity_secret=keys.identity_secret,
+            areas=frozenset({OWN_MASH}),
+            http=HttpSettings(port=port, public_url=url),
+        )
+        whole = Whole(url, owner, receiver, secret, peers, peer_keys)
+        headers = {name: key.authorization for name, key in keys.agencies.items()}
+        for name, header in {**headers, "second-school": f"Bearer {second}"}.items():
+            client = httpx.AsyncClient(base_url=url, headers={"Authorization": header}, timeout=10)
+            whole.clients[name] = await stack.enter_async_context(client)
+        await stack.enter_async_context(_serving(wiring, listener))
+        yield whole
+
+
+async def _load(owner: Database, folder: Path, pupils: Sequence[Pupil]) -> None:
+    """The partnership's agencies, three of its schools, and the test's own children."""
+    schools = [one.organisation for one in make_schools(now().date())]
+    organisations = (*make_agencies(), *(one for one in schools if one.id in SCHOOLS))
+    children = tuple(pupil.registered() for pupil in pupils)
+    for file in write_partnership(Partnership(organisations, children), folder):
+        result = await import_file(owner, file)
+        assert result.skipped == []
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to pytest."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def _serving(wiring: Wiring, listener: socket.socket) -> AsyncIterator[None]:
+    services = build_services(wiring)
+    config = uvicorn.Config(
+        create_api(services), log_config=None, access_log=False, timeout_graceful_shutdown=2
+    )
+    server = _Server(config)
+    async with running([task for one in services for task in one.tasks]):
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            await eventually(lambda: server.started or serving.done(), 10.0, "the port is open")
+            yield
+        finally:
+            server.should_exit = True
+            await serving
+    for database in {id(one): one for each in services for one in each.databases}.values():
+        await database.close()
