@@ -139,8 +139,7 @@ async def measure_held(report: Report, url: str, folder: Path) -> None:
             "accepted_and_delivered",
             value,
             f"{rate:.0f} obligations/s accepted and delivered for {HELD_SECONDS} s ({posted} "
-            f"events of {NOTICES_PER_EVENT}); behind after a third, two thirds, at the end: {behind} "
-            f"(aim 2000)",
+            f"events of {NOTICES_PER_EVENT}); behind after each third: {behind} (aim 2000)",
         )
         memory = {name: peak_memory_mb(fleet.processes[name].pid) for name in names}
         report.tell(
