@@ -82,8 +82,7 @@ async def test_one_obligation_per_recipient_with_its_own_content(database: Datab
     assert composed.made == 3
     assert (await hear(database, fact)).made == 0
     found = {
-        row.organisation: row
-        for row in await rows(database, "select * from notifier.obligation")
+        row.organisation: row for row in await rows(database, "select * from notifier.obligation")
     }
     assert found[NURSE].owner == "health-broker"
     assert found[NURSE].deadline_at is not None
@@ -194,9 +193,7 @@ async def test_a_correction_replaces_what_is_not_sent_for_that_child_only(
     first = addressed(TO_SCHOOL)
     sibling = addressed(TO_SCHOOL, receipt=first.receipt, child_index=1)
     await hear(database, first, sibling)
-    await hear(
-        database, addressed(TO_SCHOOL, child_id=first.child_id, supersedes=first.receipt)
-    )
+    await hear(database, addressed(TO_SCHOOL, child_id=first.child_id, supersedes=first.receipt))
     found = await rows(
         database, "select child_id, state from notifier.obligation where receipt = :r",
         r=first.receipt,
@@ -208,9 +205,7 @@ async def test_a_correction_replaces_what_is_not_sent_for_that_child_only(
 
 
 @pytest.mark.parametrize("found_first", [True, False])
-async def test_a_found_child_is_not_reported_missing(
-    database: Database, found_first: bool
-) -> None:
+async def test_a_found_child_is_not_reported_missing(database: Database, found_first: bool) -> None:
     at = now()
     alert = to(SCHOOL, RecipientRole.SCHOOL, Profile.MISSING_ALERT)
     found = to(SCHOOL, RecipientRole.SCHOOL, Profile.MISSING_FOUND)
