@@ -86,7 +86,7 @@ class Pupil:
 
     @property
     def born(self) -> date:
-        return date(now().year - self.years, 3, 11 + self.number)
+        return date(now().year - self.years, 3, 3) + timedelta(days=self.number)
 
     @property
     def nhs_number(self) -> str:
