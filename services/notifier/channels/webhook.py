@@ -92,13 +92,14 @@ class WebhookChannel:
     async def send(self, target: Target, notice: UUID, composed_at: datetime) -> Outcome:
         """Send one webhook and judge the answer. Never raises for what a receiver does."""
         assert self._session is not None  # noqa: S101 - opened by whoever drives the channel
-        body = self.body(notice, composed_at)
+        name = str(notice)
+        body = self.body(name, composed_at)
         status: int | None = None
         try:
             async with self._session.post(
                 target.url,
                 data=body.encode(),
-                headers=sign(target.signers, str(notice), self._clock(), body),
+                headers=sign(target.signers, name, self._clock(), body),
                 allow_redirects=False,
             ) as response:
                 status = response.status
@@ -115,9 +116,9 @@ class WebhookChannel:
             return judge(status, {}, self._clock(), self._settings)
         return Unreachable(code, silent=silent)
 
-    def body(self, notice: UUID, composed_at: datetime) -> str:
+    def body(self, notice: str, composed_at: datetime) -> str:
         """The body, the same on every retry."""
-        at = composed_at.astimezone(UTC).isoformat(timespec="milliseconds")
+        at = composed_at.isoformat(timespec="milliseconds")
         return (
             f'{{"type":"notice.waiting","timestamp":"{at}",'
             f'"data":{{"notice":"{notice}","url":{self._url_start}/{notice}"}}}}'
