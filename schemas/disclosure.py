@@ -43,7 +43,7 @@ def find_third_parties(
     return tuple(
         pointer
         for pointer, text in told_texts(event_type, data, child_index)
-        if mentions_name(text, mentioned_words(text), others.names)
+        if (others.names and mentions_name(text, mentioned_words(text), others.names))
         or mentions_date(text, others.births)
         or mentions_address(text, others.streets, others.postcodes)
     )

@@ -63,10 +63,12 @@ _DWELLINGS = frozenset({"flat", "apartment", "apt", "unit", "room"})
 
 def fold(text: str) -> str:
     """Text without case, accents, and the several ways of writing apostrophes and hyphens."""
+    if text.isascii():
+        # Most texts, at a tenth of the cost; "`" is the one way of writing that is ASCII.
+        return text.replace("`", "'").lower()
     flat = text.translate(_APOSTROPHES).translate(_HYPHENS)
-    if not flat.isascii():
-        decomposed = unicodedata.normalize("NFKD", flat)
-        flat = "".join(mark for mark in decomposed if unicodedata.category(mark) not in _UNSEEN)
+    decomposed = unicodedata.normalize("NFKD", flat)
+    flat = "".join(mark for mark in decomposed if unicodedata.category(mark) not in _UNSEEN)
     return flat.casefold().translate(_LETTERS)
 
 
