@@ -32,8 +32,28 @@ def configure_logs(settings: LogSettings) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, format="%(name)s %(levelname)s %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_WithoutErrorText("%(name)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+class _WithoutErrorText(logging.Formatter):
+    """For what libraries log: uvicorn and asyncio write out an error whole, with the row that
+    PostgreSQL refused."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.name == "asyncio":
+            # Below its first line stand the representations of tasks, each with its error's text.
+            shown = logging.makeLogRecord(record.__dict__)
+            shown.msg, shown.args = record.getMessage().split("\n", 1)[0], None
+            record = shown
+        # A text that another handler has cached may be the whole one.
+        record.exc_text = None
+        return super().format(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the library's name
+        return str(describe(ei[1])) if ei[1] is not None else ""
 
 
 def logger(name: str) -> Any:

@@ -202,15 +202,19 @@ class Whole:
         assert found is not None
         return found
 
-    async def is_caught_up(self) -> bool:
-        """Whether every group has read the whole log and nothing waits to be sent."""
-        async with self.database.reading() as session:
-            behind = await session.execute(_BEHIND)
-            return not behind.scalar_one()
-
     async def settle(self) -> None:
         """Wait until there is nothing left to do."""
-        await eventually(self.is_caught_up, 15.0, "everything is read and sent")
+        await settled(self.database)
+
+
+async def settled(database: Database, within_seconds: float = 15.0) -> None:
+    """Wait until every group has read the whole log and nothing waits to be sent."""
+
+    async def is_caught_up() -> bool:
+        async with database.reading() as session:
+            return not (await session.execute(_BEHIND)).scalar_one()
+
+    await eventually(is_caught_up, within_seconds, "everything is read and sent")
 
 
 _BEHIND = text("""
