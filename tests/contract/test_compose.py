@@ -51,7 +51,7 @@ def test_every_service_runs_as_its_own_role_on_kafka_after_the_migrations() -> N
     given = {name: f"secret-of-{name.lower()}" for name in compose.variables()}
     commands = compose.commands(given)
 
-    assert set(commands) == {"migrate", *SERVICES}
+    assert set(commands) == {"migrate", "relay", *SERVICES}
     for name in SERVICES:
         command = commands[name]
         url = make_url(command.environment["SGB_DATABASE__URL"])
@@ -66,6 +66,26 @@ def test_every_service_runs_as_its_own_role_on_kafka_after_the_migrations() -> N
         }
         password = f"SGB_ROLE_PASSWORD_{name.upper()}"
         assert commands["migrate"].environment[password] == given[password]
+
+
+def test_the_relay_runs_as_a_process_of_its_own_that_needs_no_ownership() -> None:
+    relay = compose.commands(dict.fromkeys(compose.variables(), "given"))["relay"]
+    assert relay.argv == ["python", "-m", "bus", "relay"]
+    assert make_url(relay.environment["SGB_DATABASE__URL"]).username == "sgb_intake"
+    assert relay.environment["SGB_BUS__URL"] == "kafka://kafka:9092"
+    assert relay.after["migrate"] == "service_completed_successfully"
+
+
+def test_only_intake_is_given_the_secret_of_receipts() -> None:
+    given = dict.fromkeys(compose.variables(), "given") | {"SGB_INTAKE_IDENTITY_SECRET": "s" * 32}
+    commands = compose.commands(given)
+    holders = {name for name, one in commands.items() if "s" * 32 in one.environment.values()}
+    assert holders == {"intake"}
+
+
+def test_postgresql_writes_out_no_failing_row() -> None:
+    command = compose.load()["services"]["postgres"]["command"]
+    assert {"log_min_error_statement=panic", "log_error_verbosity=terse"} <= set(command)
 
 
 def test_addresses_can_be_moved_without_touching_anything_else() -> None:

@@ -105,7 +105,7 @@ async def test_a_fhir_message_is_valid_and_the_peers_answer_reaches_the_police(
     peer = whole.peers[FHIR_NURSING]
     await eventually(lambda: peer.received, 10.0, "a FHIR message")
     (message,) = peer.received
-    bundle = Bundle.model_validate(message.message)
+    bundle: Any = Bundle.model_validate(message.message)
     assert bundle.type == "message"
     assert bundle.entry[0].resource.eventCoding.code == "domestic-abuse-notification"
     found = json.dumps(message.message)

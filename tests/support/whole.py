@@ -192,15 +192,16 @@ class Whole:
     ) -> list[dict[str, Any]]:
         """At least so many notices (of one event), with their `content`."""
 
-        async def enough() -> list[dict[str, Any]] | None:
+        async def find() -> list[dict[str, Any]]:
             heads = await self.notices(agency)
             found = [{**one, "content": await self.read(agency, one["id"])} for one in heads]
-            mine = [one for one in found if receipt in (None, one["content"]["receipt"])]
-            return mine if len(mine) >= count else None
+            return [one for one in found if receipt in (None, one["content"]["receipt"])]
 
-        found = await eventually(enough, 10.0, f"{count} notices for {agency}")
-        assert found is not None
-        return found
+        async def enough() -> bool:
+            return len(await find()) >= count
+
+        await eventually(enough, 10.0, f"{count} notices for {agency}")
+        return await find()
 
     async def settle(self) -> None:
         """Wait until there is nothing left to do."""
