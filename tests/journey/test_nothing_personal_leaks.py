@@ -248,7 +248,7 @@ async def test_no_mark_is_found_when_the_database_refuses_rows(
         found = await scene.gather()
         for name in ("intake", "directory", "notifier", "health_broker"):
             assert b'"sqlstate": "23514"' in found[f"log of {name}"], "the error was told"
-        if found["log of PostgreSQL"]:
+        if "log of PostgreSQL" in found:
             assert b"refuses_for_a_test" in found["log of PostgreSQL"]
         assert scene.search(found) == []
 
@@ -285,7 +285,7 @@ async def _parked(scene: Watched, *groups: str) -> None:
             )
             return {row[0] for row in rows} >= set(groups)
 
-    await eventually(all_have, 10.0, f"parked by {groups}")
+    await eventually(all_have, 20.0, f"parked by {groups}")
     scene.said[f"parked {groups}"] = await _command(scene, "parked")
 
 

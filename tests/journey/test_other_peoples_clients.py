@@ -17,15 +17,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from chassis.clock import now
 from deploy.laptop.partnership import DEMO_SCHOOL, FHIR_HOSPITAL, FHIR_NURSING
 from tests.support.postgres import Cluster
+from tests.support.pupils import Pupil, event, incident
 from tests.support.waiting import eventually
-from tests.support.whole import (
-    NEIGHBOUR_SCHOOL,
-    Pupil,
-    Whole,
-    event,
-    incident,
-    running_whole,
-)
+from tests.support.whole import NEIGHBOUR_SCHOOL, Whole, running_whole
 
 AT_HOME = Pupil(11, "Octavienne", "Specimenwade", DEMO_SCHOOL)
 NEXT_DOOR = Pupil(12, "Leopoldine", "Specimenfold", NEIGHBOUR_SCHOOL)

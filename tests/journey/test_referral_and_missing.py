@@ -19,8 +19,9 @@ from deploy.laptop.partnership import (
     OWN_NURSING,
 )
 from tests.support.postgres import Cluster
+from tests.support.pupils import Pupil, event, incident
 from tests.support.waiting import eventually
-from tests.support.whole import Pupil, Whole, event, incident, running_whole
+from tests.support.whole import Whole, running_whole
 
 CHILD = Pupil(21, "Ferdinandine", "Exampleweir", DEMO_SCHOOL)
 OTHER_HOSPITAL = "ods-zza02"

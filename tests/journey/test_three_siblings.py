@@ -16,8 +16,9 @@ from sqlalchemy import text
 
 from deploy.laptop.partnership import DEMO_SCHOOL, DEMO_SECONDARY, OWN_MASH, OWN_NURSING
 from tests.support.postgres import Cluster
+from tests.support.pupils import Pupil, event, incident
 from tests.support.waiting import eventually
-from tests.support.whole import Pupil, Whole, event, incident, running_whole
+from tests.support.whole import Whole, running_whole
 
 ELDEST = Pupil(1, "Marigoldine", "Samplequay", DEMO_SECONDARY, years=13)
 MIDDLE = Pupil(2, "Caspianus", "Samplequay", DEMO_SCHOOL, years=9)

@@ -110,8 +110,9 @@ class Watched:
             for what, statement in COLUMNS.items():
                 rows = await session.execute(text(statement))
                 found[what] = "\n".join(str(tuple(row)) for row in rows).encode()
-            log = await session.execute(text(_SERVER_LOG))
-            found["log of PostgreSQL"] = (log.scalar_one() or "").encode()
+            if (await session.execute(text(_IS_OURS))).scalar_one():
+                log = await session.execute(text(_SERVER_LOG))
+                found["log of PostgreSQL"] = log.scalar_one().encode()
         self.fleet.stop()
         for name in self.fleet.processes:
             found[f"log of {name}"] = (self.folder / f"{name}.log").read_bytes()
@@ -135,9 +136,12 @@ COLUMNS = {
     "names of readers": "select reader from bus.cursors",
     "what PostgreSQL shows of clients": "select application_name from pg_stat_activity",
 }
-_SERVER_LOG = """
-    select case when pg_current_logfile() is not null
-                then pg_read_file(pg_current_logfile()) end"""
+_IS_OURS = """
+    select current_setting('is_superuser') = 'on' and current_setting('logging_collector') = 'on'
+       and current_setting('log_error_verbosity') = 'terse'"""
+"""Set up as `deploy.laptop.postgres` and compose do; another server's log is not ours to judge."""
+
+_SERVER_LOG = "select pg_read_file(pg_current_logfile())"
 
 
 @asynccontextmanager
