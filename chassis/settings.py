@@ -56,7 +56,12 @@ class ProcessSettings(BaseSettings):
     """What every process reads; services add their own group."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid"
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        # A secret that is refused is named and not shown.
+        hide_input_in_errors=True,
     )
 
     database: DatabaseSettings

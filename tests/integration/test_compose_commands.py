@@ -120,6 +120,17 @@ async def test_every_command_of_the_compose_file_runs_as_it_stands(
             assert STOPPED in process.log.read_bytes(), f"{name} stopped in order"
 
 
+@pytest.mark.parametrize("name", ["relay", *SERVICES])
+def test_a_setting_that_is_refused_is_named_and_not_shown(name: str) -> None:
+    secret = "unfit"
+    command = compose.commands(dict.fromkeys(compose.variables(), secret))[name]
+    command.environment["SGB_DATABASE__POOL_SIZE"] = secret
+    done = _run(command)
+    assert done.returncode != 0
+    assert "pool_size" in done.stderr
+    assert secret not in done.stdout + done.stderr
+
+
 _CARRIED = text("""
     select position = (select max(position) from bus.log)
        and not exists (select from bus.cursors where reader <> 'relay')
