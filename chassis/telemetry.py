@@ -36,6 +36,19 @@ def configure_logs(settings: LogSettings) -> None:
     handler.setFormatter(_WithoutErrorText("%(name)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    sys.excepthook = _tell_end
+
+
+def _tell_end(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """An error that ends the process is told whole, unless PostgreSQL's words are in it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if sqlstate(cause) is not None:
+            told = {**describe(error), "sqlstate": sqlstate(cause)}
+            logger("process").critical("process_failed", **told, next="the process ends")
+            return
+        cause = cause.__cause__ or cause.__context__
+    sys.__excepthook__(kind, error, trace)
 
 
 class _WithoutErrorText(logging.Formatter):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable
@@ -18,8 +19,19 @@ from sqlalchemy import text
 
 from bus import BusSettings
 from chassis.clock import now
+from chassis.database import Database
+from deploy.laptop.partnership import Partnership as Written
+from deploy.laptop.partnership import write_partnership
 from schemas.catalogue import EVENT_TYPES
-from tests.support.marking import MARK, about, broken_versions, make_mark, marked_event
+from tests.support.marking import (
+    MARK,
+    MarkedChild,
+    about,
+    broken_versions,
+    make_mark,
+    marked_event,
+    marks_of,
+)
 from tests.support.partnership import MASH, NURSING, SOURCE
 from tests.support.processes import ROOT
 from tests.support.waiting import eventually
@@ -251,6 +263,30 @@ async def test_no_mark_is_found_when_the_database_refuses_rows(
         if "log of PostgreSQL" in found:
             assert b"refuses_for_a_test" in found["log of PostgreSQL"]
         assert scene.search(found) == []
+
+
+async def test_a_load_that_the_database_refuses_quotes_none_of_its_lines(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    child = MarkedChild(33, SCHOOL, MASH)
+    child.registered.enrolments = ""
+    _, children = write_partnership(Written((), (child.registered,)), tmp_path)
+    async with database.transaction() as session:
+        refuse = "alter table directory.child add constraint refuses_for_a_test check (false)"
+        await session.execute(text(refuse))
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "services.directory", "import", str(children)],
+        cwd=ROOT,
+        env={**os.environ, "SGB_DATABASE__URL": database_url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = (done.stdout + done.stderr).casefold()
+    assert done.returncode != 0
+    assert "23514" in said, "what went wrong is told"
+    assert [mark for mark in marks_of(child) if mark in said] == []
 
 
 @asynccontextmanager
