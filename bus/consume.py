@@ -7,7 +7,7 @@ parked, and never blocks another key. Only an absent database stops a consumer, 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from prometheus_client import Counter
@@ -27,14 +27,14 @@ class Overtaken(BusError):  # noqa: N818 - no error: another reader did the work
     """Another reader of the group moved the mark."""
 
 
-Settle = Callable[[Session, Sequence[Fact]], Awaitable[None]]
-"""Moves the reader's mark in the transaction of the effects; `Overtaken` if another moved it."""
+Mover = Callable[[Sequence[Fact]], held.Move | None]
+"""Says how the reader's mark moves behind these facts, in the transaction of their effects."""
 
 RETRY_LAST_DELAY_SECONDS = 30.0
 _MEASURE_SECONDS = 5.0
 
 
-async def settle_nothing(_: Session, __: Sequence[Fact]) -> None:
+def moves_nothing(_: Sequence[Fact]) -> None:
     """For a road that keeps its mark elsewhere (Kafka's offsets)."""
 
 
@@ -51,7 +51,7 @@ class Consumer:
         self._holding = True  # until a look at the table says otherwise
         self._next_look = 0.0
 
-    async def take(self, facts: Sequence[Fact], settle: Settle = settle_nothing) -> None:
+    async def take(self, facts: Sequence[Fact], mover: Mover = moves_nothing) -> None:
         """Handle facts in order, in one transaction when all goes well.
 
         Raises:
@@ -60,21 +60,20 @@ class Consumer:
         """
         try:
             async with self.database.transaction() as session:
-                await settle(session, facts)
-                fresh = await held.mark_seen(session, self._group, facts)
-                free = await self._set_aside(session, fresh)
+                begun = await self._begin(session, facts, mover)
+                free = await self._set_aside(session, begun)
                 if free:
                     await self.subscription.handle(session, free)
-            facts_handled.labels(self._group).inc(len(fresh))
+            facts_handled.labels(self._group).inc(len(begun.new))
             return
         except Exception as error:
             if is_away(error) or isinstance(error, Overtaken):
                 raise
             if len(facts) == 1:
-                await self._hold(facts[0], error, settle)
+                await self._hold(facts[0], error, mover)
                 return
         for fact in facts:
-            await self.take([fact], settle)
+            await self.take([fact], mover)
 
     async def retry_due(self) -> bool:
         """Try again whatever is due; True when something is still held."""
@@ -87,14 +86,17 @@ class Consumer:
         self._next_look = time.monotonic() + _MEASURE_SECONDS
         return self._holding
 
-    async def _set_aside(self, session: Session, facts: Sequence[Fact]) -> list[Fact]:
+    async def _begin(self, session: Session, facts: Sequence[Fact], mover: Mover) -> held.Begun:
+        begun = await held.begin(session, self._group, facts, mover(facts))
+        if not begun.moved:
+            raise Overtaken
+        return begun
+
+    async def _set_aside(self, session: Session, begun: held.Begun) -> list[Fact]:
         """Park unknown types, queue what stands behind a retry; return the rest."""
-        if not facts:
-            return []
-        blocked = await held.held_keys(session, self._group, facts)
         free: list[Fact] = []
-        for fact in facts:
-            if fact.key in blocked:
+        for fact in begun.new:
+            if fact.key in begun.held_keys:
                 await held.hold(session, self._group, fact, held.WAITING, "behind-a-retry")
                 self._holding = True
             elif fact.type not in self.subscription.known:
@@ -104,13 +106,13 @@ class Consumer:
                 free.append(fact)
         return free
 
-    async def _hold(self, fact: Fact, error: Exception, settle: Settle) -> None:
+    async def _hold(self, fact: Fact, error: Exception, mover: Mover) -> None:
         state, reason, delay = self._judge(error, attempts=1, first_failed_at=None)
         async with self.database.transaction() as session:
-            await settle(session, [fact])
-            if not await held.mark_seen(session, self._group, [fact]):
+            begun = await self._begin(session, [fact], mover)
+            if not begun.new:
                 return
-            if fact.key in await held.held_keys(session, self._group, [fact]):
+            if fact.key in begun.held_keys:
                 state, reason, delay = held.WAITING, "behind-a-retry", 0.0
             await held.hold(session, self._group, fact, state, reason, delay)
         self._holding = True

@@ -95,9 +95,20 @@ class Subscription:
     Attributes:
         group: each group gets one copy of every fact.
         known: the fact types that the handler understands; any other is parked.
+        skips: types that it knows and has no use for: passed over without a transaction.
+        skips_source: facts said by this service are passed over too.
+        linger_seconds: how long to let facts gather where nobody waits for the effect: a fact
+            alone costs as much as thirty together.
     """
 
     group: str
     topics: tuple[str, ...]
     handle: Handler
     known: frozenset[str]
+    skips: frozenset[str] = frozenset()
+    skips_source: str = ""
+    linger_seconds: float = 0.0
+
+    def wants(self, fact: Fact) -> bool:
+        """Whether the fact is this group's business."""
+        return fact.type not in self.skips and fact.source != self.skips_source

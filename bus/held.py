@@ -16,7 +16,7 @@ from prometheus_client import Counter, Gauge
 from sqlalchemy import text
 
 from bus.facts import Fact
-from chassis.database import Session
+from chassis.database import Session, driver_of
 
 parked_total = Counter("bus_parked_total", "Messages parked for a person", ["group"])
 parked_now = Gauge("bus_parked_messages", "Messages parked and not yet replayed", ["group"])
@@ -39,34 +39,52 @@ class Held:
     held_at: datetime
 
 
-async def mark_seen(session: Session, group: str, facts: Sequence[Fact]) -> list[Fact]:
-    """Mark facts as this group's; returns those that were new, in order, each once.
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The beginning of a batch: which facts are new, and which keys a retry holds."""
 
-    Waits for another consumer's open transaction that marks the same.
+    new: list[Fact]
+    held_keys: frozenset[str]
+    moved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A statement that moves a reader's mark, and its values; it must change one row."""
+
+    statement: str
+    values: dict[str, Any]
+
+
+async def begin(
+    session: Session, group: str, facts: Sequence[Fact], move: Move | None = None
+) -> Begun:
+    """Move the reader's mark, mark facts as this group's, and look which keys are held.
+
+    One round trip, three statements in this order: the second waits for another consumer's open
+    transaction that marks the same, and the third must see what that one committed.
     """
-    rows = await session.execute(
-        text("""insert into bus.seen (group_name, id)
-                select :group, unnest(cast(:ids as uuid[])) on conflict do nothing returning id"""),
-        {"group": group, "ids": [fact.id for fact in facts]},
-    )
-    fresh = {row[0] for row in rows}
+    driver = await driver_of(session)
+    async with driver.pipeline():
+        moving = await driver.execute(move.statement, move.values) if move else None
+        marking = await driver.execute(_MARK_SEEN, (group, [fact.id for fact in facts]))
+        looking = await driver.execute(_HELD_KEYS, (group, list({fact.key for fact in facts})))
+    fresh = {row[0] for row in await marking.fetchall()}
     new: list[Fact] = []
     for fact in facts:
         if fact.id in fresh:
             fresh.discard(fact.id)
             new.append(fact)
-    return new
+    keys = frozenset(row[0] for row in await looking.fetchall())
+    return Begun(new, keys, moving is None or moving.rowcount == 1)
 
 
-async def held_keys(session: Session, group: str, facts: Sequence[Fact]) -> set[str]:
-    """Which of the facts' keys are held by a retry."""
-    rows = await session.execute(
-        text("""select distinct key from bus.held
-                 where group_name = :group and key = any(:keys)
-                   and state in ('retrying', 'waiting')"""),
-        {"group": group, "keys": list({fact.key for fact in facts})},
-    )
-    return {row[0] for row in rows}
+_MARK_SEEN = """
+    insert into bus.seen (group_name, id) select %s, unnest(%s::uuid[])
+    on conflict do nothing returning id"""
+_HELD_KEYS = """
+    select distinct key from bus.held
+     where group_name = %s and key = any(%s::text[]) and state in ('retrying', 'waiting')"""
 
 
 async def hold(

@@ -74,18 +74,22 @@ class KafkaReader:
             )
             while True:
                 holding = await self._consumer.retry_due()
+                if self._subscription.linger_seconds:
+                    await asyncio.sleep(self._subscription.linger_seconds)
                 records = await client.getmany(
                     timeout_ms=POLL_HOLDING_MS if holding else POLL_MS,
                     max_records=settings.batch_size,
                 )
                 if not records:
                     continue
-                facts = [
+                read = [
                     _read(record, settings.topic_prefix)
                     for partition in records.values()
                     for record in partition
                 ]
-                await self._consumer.take(facts)
+                facts = [fact for fact in read if self._subscription.wants(fact)]
+                if facts:
+                    await self._consumer.take(facts)
                 await self._commit(
                     client, {place: rows[-1].offset + 1 for place, rows in records.items()}
                 )

@@ -13,14 +13,23 @@ from sqlalchemy import text
 
 from bus.consume import Consumer, Overtaken
 from bus.facts import Fact, Subscription
-from bus.log import LogWatch, read_log
+from bus.held import Move
+from bus.log import LogWatch
 from bus.settings import BusSettings
-from chassis.database import Database, Session
+from chassis.database import Database, driver_of
 
 _MAKE = text("insert into bus.cursors (reader) values (:reader) on conflict do nothing")
-_FIND = text("select position from bus.cursors where reader = :reader")
-_MOVE = text("""update bus.cursors set position = :after, moved_at = clock_timestamp()
-                 where reader = :reader and position = :before""")
+_MOVE = """
+    update bus.cursors set position = %(after)s, moved_at = clock_timestamp()
+     where reader = %(reader)s and position = %(before)s"""
+_READ = """
+    select c.position as mark, l.* from bus.cursors c left join lateral (
+        select position, id, type, topic, key, payload, source, at, traceparent from bus.log
+         where position > greatest(c.position, %(scanned)s) and position <= %(safe)s
+           and topic = any(%(topics)s::text[]) and type <> all(%(skips)s::text[])
+           and source <> %(skips_source)s
+         order by position limit %(limit)s) l on true
+     where c.reader = %(reader)s order by l.position"""
 
 STAND_BY_SECONDS = 0.25
 _WAIT_SECONDS = 1.0
@@ -39,10 +48,16 @@ class SqlReader:
     ) -> None:
         self._consumer = Consumer(subscription, database, settings)
         self._group = subscription.group
-        self._topics = subscription.topics
         self._database = database
         self._watch = watch
-        self._batch_size = settings.batch_size
+        self._linger_seconds = subscription.linger_seconds
+        self._asked = {
+            "reader": subscription.group,
+            "topics": list(subscription.topics),
+            "skips": list(subscription.skips),
+            "skips_source": subscription.skips_source,
+            "limit": settings.batch_size,
+        }
         self._scanned = 0
 
     async def run(self) -> None:
@@ -53,6 +68,8 @@ class SqlReader:
             holding = await self._consumer.retry_due()
             wait = _WAIT_HOLDING_SECONDS if holding else _WAIT_SECONDS
             await self._watch.beyond(self._scanned, wait)
+            if self._linger_seconds:
+                await asyncio.sleep(self._linger_seconds)
             while await self.read_once():
                 await self._consumer.retry_due()
 
@@ -60,26 +77,35 @@ class SqlReader:
         """Handle one batch; True when there may be more at once."""
         safe = self._watch.safe
         async with self._database.reading() as session:
-            mark: int = (await session.execute(_FIND, {"reader": self._group})).scalar_one()
-            start = max(mark, self._scanned)
-            read = await read_log(session, self._topics, start, safe, self._batch_size)
-        if not read:
+            driver = await driver_of(session)
+            cursor = await driver.execute(
+                _READ, {**self._asked, "scanned": self._scanned, "safe": safe}, binary=True
+            )
+            rows = await cursor.fetchall()
+        mark: int = rows[0][0]
+        facts = [Fact(*row[2:]) for row in rows if row[1] is not None]
+        if not facts:
             self._scanned = max(self._scanned, safe)
             return False
-        positions = {fact.id: position for position, fact in read}
+        positions = {row[2]: row[1] for row in rows}
         before = dict(zip(positions, (mark, *positions.values()), strict=False))
 
-        async def settle(session: Session, facts: Sequence[Fact]) -> None:
+        def move(taken: Sequence[Fact]) -> Move:
             """From where the first of them was reached to behind the last."""
-            move = {"before": before[facts[0].id], "after": positions[facts[-1].id]}
-            if (await session.execute(_MOVE, {"reader": self._group, **move})).rowcount != 1:
-                raise Overtaken
+            return Move(
+                _MOVE,
+                {
+                    "reader": self._group,
+                    "before": before[taken[0].id],
+                    "after": positions[taken[-1].id],
+                },
+            )
 
         try:
-            await self._consumer.take([fact for _, fact in read], settle)
+            await self._consumer.take(facts, move)
         except Overtaken:
             self._scanned = 0
             await asyncio.sleep(STAND_BY_SECONDS)
             return False
-        self._scanned = max(self._scanned, read[-1][0])
+        self._scanned = max(self._scanned, rows[-1][1])
         return True

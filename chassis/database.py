@@ -102,6 +102,15 @@ def _send_lists_as_binary(connection: Any, _: object) -> None:
     connection.driver_connection.adapters.register_dumper(list, ListBinaryDumper)
 
 
+async def driver_of(session: Session) -> psycopg.AsyncConnection[Any]:
+    """The driver's own connection behind a session, for the few statements that every message
+    pays for: SQLAlchemy's part of one is about as dear as the driver's (measured), and only the
+    driver can send several in one round trip (`pipeline`)."""
+    raw = await session.get_raw_connection()
+    connection: psycopg.AsyncConnection[Any] = raw.driver_connection  # type: ignore[assignment]
+    return connection
+
+
 def after_commit(session: Session, name: object, act: Callable[[], None]) -> None:
     """Run `act` once after this transaction's commit; the same `name` again replaces it."""
     session.info.setdefault(_AFTER_COMMIT, {})[name] = act
