@@ -16,7 +16,7 @@ from prometheus_client import Counter, Gauge
 from sqlalchemy import text
 
 from bus.facts import Fact
-from chassis.database import Session, driver_of
+from chassis.database import Session
 
 parked_total = Counter("bus_parked_total", "Messages parked for a person", ["group"])
 parked_now = Gauge("bus_parked_messages", "Messages parked and not yet replayed", ["group"])
@@ -64,7 +64,7 @@ async def begin(
     One round trip, three statements in this order: the second waits for another consumer's open
     transaction that marks the same, and the third must see what that one committed.
     """
-    driver = await driver_of(session)
+    driver = session.driver
     async with driver.pipeline():
         moving = await driver.execute(move.statement, move.values) if move else None
         marking = await driver.execute(_MARK_SEEN, (group, [fact.id for fact in facts]))

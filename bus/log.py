@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import psycopg
 from prometheus_client import Gauge
@@ -17,7 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from bus.append import LOG_LOCK, Waker
-from bus.facts import Fact
+from bus.facts import Fact, Subscription
 from bus.settings import BusSettings
 from chassis.database import Database, Session
 from chassis.telemetry import logger
@@ -34,6 +35,10 @@ _LOOK = f"""
      where locktype = 'advisory' and objsubid = 1
        and classid = {LOG_LOCK >> 32} and objid = {LOG_LOCK & 0xFFFFFFFF}
        and database = (select oid from pg_database where datname = current_database())"""
+
+_LATEST = """
+    select topic, type, source, max(position) from bus.log
+     where position > %s and position <= %s group by topic, type, source"""
 
 _READ = text("""
     select position, id, type, topic, key, payload, source, at, traceparent from bus.log
@@ -55,12 +60,13 @@ class LogWatch:
         url = make_url(database.settings.url.get_secret_value()).set(drivername="postgresql")
         self._conninfo = url.render_as_string(hide_password=False)
         self._poll_seconds = settings.poll_seconds
-        self._safe = 0
+        self._safe = -1  # Until the first look.
         self._moved = asyncio.Event()
         self._wake = asyncio.Event()
         self._announce = asyncio.Event()
         self._waiting = 0
         self._open: tuple[int, frozenset[str], float] | None = None
+        self._latest: dict[tuple[str, str, str], int] = {}
         self._waker = Waker(self._on_commit)
 
     @property
@@ -68,10 +74,16 @@ class LogWatch:
         """Everything at or below this position is settled."""
         return self._safe
 
-    async def beyond(self, position: int, within_seconds: float) -> int:
-        """The safe position, once it is beyond the given one or the time is up."""
+    async def beyond(
+        self, position: int, within_seconds: float, subscription: Subscription | None = None
+    ) -> int:
+        """The safe position, once it is beyond the given one or the time is up.
+
+        With a subscription: once something that it wants lies beyond; to be woken for every
+        commit of the others costs a group more than its own work (measured).
+        """
         deadline = time.monotonic() + within_seconds
-        while self._safe <= position:
+        while self._newest(subscription) <= position:
             left = deadline - time.monotonic()
             if left <= 0:
                 break
@@ -119,7 +131,32 @@ class LogWatch:
                 # Commits come in bursts; a look for each would cost more than it finds.
                 await asyncio.sleep(max(0.0, looked_at + _LEAST_SECONDS - time.monotonic()))
 
-    async def look(self, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> bool:
+    def _newest(self, subscription: Subscription | None) -> int:
+        """The last safe position, or that of the last fact that a subscription wants."""
+        if subscription is None:
+            return self._safe
+        return max(
+            (
+                position
+                for (topic, kind, source), position in self._latest.items()
+                if topic in subscription.topics
+                and kind not in subscription.skips
+                and source != subscription.skips_source
+            ),
+            default=0,
+        )
+
+    async def _note_latest(
+        self, connection: psycopg.AsyncConnection[tuple[Any, ...]], after: int
+    ) -> None:
+        """Remember where the last fact of each kind lies. What was there before the first look is
+        read by whoever starts."""
+        if after >= 0:
+            found = await connection.execute(_LATEST, (after, self._safe))
+            for topic, kind, source, position in await found.fetchall():
+                self._latest[topic, kind, source] = position
+
+    async def look(self, connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> bool:
         """Look once; True when the safe position moved."""
         cursor = await connection.execute(_LOOK)
         row = await cursor.fetchone()
@@ -139,6 +176,8 @@ class LogWatch:
         safe_position_age.set(age)
         if age > STALL_SECONDS:
             log.warning("log_stalled", seconds=round(age, 1), next="ends with the open appender")
+        if self._safe > before:
+            await self._note_latest(connection, before)
         return self._safe > before
 
     async def _listen(self) -> None:
@@ -157,7 +196,7 @@ class LogWatch:
                 await connection.execute(f"notify {CHANNEL}")
                 await asyncio.sleep(_NOTIFY_SECONDS)
 
-    async def _connect(self, purpose: str) -> psycopg.AsyncConnection[tuple[object, ...]]:
+    async def _connect(self, purpose: str) -> psycopg.AsyncConnection[tuple[Any, ...]]:
         return await psycopg.AsyncConnection.connect(
             self._conninfo, autocommit=True, application_name=f"bus-{purpose}", connect_timeout=5
         )

@@ -16,7 +16,7 @@ from bus.facts import Fact, Subscription
 from bus.held import Move
 from bus.log import LogWatch
 from bus.settings import BusSettings
-from chassis.database import Database, driver_of
+from chassis.database import Database
 
 _MAKE = text("insert into bus.cursors (reader) values (:reader) on conflict do nothing")
 _MOVE = """
@@ -47,10 +47,10 @@ class SqlReader:
         settings: BusSettings,
     ) -> None:
         self._consumer = Consumer(subscription, database, settings)
+        self._subscription = subscription
         self._group = subscription.group
         self._database = database
         self._watch = watch
-        self._linger_seconds = subscription.linger_seconds
         self._asked = {
             "reader": subscription.group,
             "topics": list(subscription.topics),
@@ -64,20 +64,21 @@ class SqlReader:
         """Read, handle, move on."""
         async with self._database.transaction() as session:
             await session.execute(_MAKE, {"reader": self._group})
+        await self._watch.beyond(-1, _WAIT_SECONDS)
         while True:
-            holding = await self._consumer.retry_due()
-            wait = _WAIT_HOLDING_SECONDS if holding else _WAIT_SECONDS
-            await self._watch.beyond(self._scanned, wait)
-            if self._linger_seconds:
-                await asyncio.sleep(self._linger_seconds)
             while await self.read_once():
                 await self._consumer.retry_due()
+            holding = await self._consumer.retry_due()
+            wait = _WAIT_HOLDING_SECONDS if holding else _WAIT_SECONDS
+            await self._watch.beyond(self._scanned, wait, self._subscription)
+            if self._subscription.linger_seconds:
+                await asyncio.sleep(self._subscription.linger_seconds)
 
     async def read_once(self) -> bool:
         """Handle one batch; True when there may be more at once."""
         safe = self._watch.safe
         async with self._database.reading() as session:
-            driver = await driver_of(session)
+            driver = session.driver
             cursor = await driver.execute(
                 _READ, {**self._asked, "scanned": self._scanned, "safe": safe}, binary=True
             )

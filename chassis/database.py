@@ -1,6 +1,6 @@
 """PostgreSQL: one engine a process, transactions owned by entries, and what to do after a commit.
 
-A `Session` is a SQLAlchemy Core connection inside a transaction; steps get one and never commit.
+A `Session` is a connection inside a transaction; steps get one and never commit.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from chassis.session import Session
 from chassis.settings import DatabaseSettings
 
-Session = AsyncConnection
-"""What a step is given: a connection inside a transaction that its entry owns."""
+__all__ = ["Database", "Session", "after_commit", "is_away", "sqlstate"]
 
 _AFTER_COMMIT = "chassis.after_commit"
 
@@ -51,20 +51,28 @@ class Database:
                 "-c jit=off",
             )
         )
-        self.engine: AsyncEngine = create_async_engine(
-            url,
-            pool_size=settings.pool_size,
-            max_overflow=0,
-            pool_timeout=settings.connect_seconds,
-            hide_parameters=True,
-            connect_args={
-                "application_name": name,
-                "connect_timeout": max(2, int(settings.connect_seconds)),
-                "options": options,
-            },
+
+        def make_engine(**more: Any) -> AsyncEngine:
+            engine = create_async_engine(
+                url,
+                max_overflow=0,
+                pool_timeout=settings.connect_seconds,
+                hide_parameters=True,
+                connect_args={
+                    "application_name": name,
+                    "connect_timeout": max(2, int(settings.connect_seconds)),
+                    "options": options,
+                },
+                **more,
+            )
+            event.listen(engine.sync_engine, "connect", _send_lists_as_binary)
+            return engine
+
+        self.engine = make_engine(pool_size=settings.pool_size)
+        # A pool of its own: to switch a connection to and fro costs as much as a statement.
+        self._autocommit = make_engine(
+            pool_size=max(1, settings.pool_size // 2), isolation_level="AUTOCOMMIT"
         )
-        event.listen(self.engine.sync_engine, "connect", _send_lists_as_binary)
-        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
@@ -72,19 +80,19 @@ class Database:
 
         What `after_commit` was given runs once the commit is durable, and not otherwise.
         """
-        async with self.engine.connect() as session:
-            session.info.pop(_AFTER_COMMIT, None)
-            async with session.begin():
-                yield session
-            waiting: dict[object, Callable[[], None]] = session.info.pop(_AFTER_COMMIT, {})
+        async with self.engine.connect() as connection:
+            connection.info.pop(_AFTER_COMMIT, None)
+            async with connection.begin():
+                yield Session(connection)
+            waiting: dict[object, Callable[[], None]] = connection.info.pop(_AFTER_COMMIT, {})
         for act in waiting.values():
             act()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Session]:
         """A connection whose every statement sees what is committed at that moment."""
-        async with self._autocommit.connect() as session:
-            yield session
+        async with self._autocommit.connect() as connection:
+            yield Session(connection)
 
     async def check(self) -> None:
         """Raise when PostgreSQL does not answer."""
@@ -94,21 +102,13 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+        await self._autocommit.dispose()
 
 
 def _send_lists_as_binary(connection: Any, _: object) -> None:
     """As text every element is searched and escaped in Python: an array of fifty payloads of 3.6 kB
     takes 32 ms of CPU to send as text and 0.04 ms as binary (measured)."""
     connection.driver_connection.adapters.register_dumper(list, ListBinaryDumper)
-
-
-async def driver_of(session: Session) -> psycopg.AsyncConnection[Any]:
-    """The driver's own connection behind a session, for the few statements that every message
-    pays for: SQLAlchemy's part of one is about as dear as the driver's (measured), and only the
-    driver can send several in one round trip (`pipeline`)."""
-    raw = await session.get_raw_connection()
-    connection: psycopg.AsyncConnection[Any] = raw.driver_connection  # type: ignore[assignment]
-    return connection
 
 
 def after_commit(session: Session, name: object, act: Callable[[], None]) -> None:

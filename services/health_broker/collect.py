@@ -149,7 +149,8 @@ async def _find_message(
                  where header = :header and organisation = :organisation and body is not null"""),
         {"header": header_id, "organisation": organisation},
     )
-    return rows.mappings().first()
+    found: Mapping[Any, Any] | None = rows.mappings().first()
+    return found
 
 
 async def _confirm(

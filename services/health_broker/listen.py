@@ -26,6 +26,9 @@ from services.health_broker.compose import Composer
 from services.health_broker.standing import RESTATED, RETRACTED, stop_telling
 from services.health_broker.tell import OWNER, fact_about
 
+LINGER_SECONDS = 0.02
+"""Most facts concern no health peer; those that do wait this long, so that the rest cost little."""
+
 
 def _types_of(*topics: str) -> frozenset[str]:
     return frozenset(name for name, fact in FACTS.items() if fact.topic in topics)
@@ -39,12 +42,22 @@ def listen_to_events(composer: Composer) -> Subscription:
             await _hear(session, fact, composer)
 
     topics = ("addressed", "organisations")
-    return Subscription("health-broker", topics, handle, _types_of(*topics))
+    return Subscription(
+        "health-broker", topics, handle, _types_of(*topics), linger_seconds=LINGER_SECONDS
+    )
 
 
 def listen_to_notices() -> Subscription:
     """Group `health-broker-notices`: whether social care has its notice by now."""
-    return Subscription("health-broker-notices", ("notices",), _hear_notices, _types_of("notices"))
+    known = _types_of("notices")
+    return Subscription(
+        "health-broker-notices",
+        ("notices",),
+        _hear_notices,
+        known,
+        skips=known - {NoticeDelivered.fact_type},
+        linger_seconds=LINGER_SECONDS,
+    )
 
 
 async def _hear(session: Session, fact: Fact, composer: Composer) -> None:

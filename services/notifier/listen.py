@@ -70,11 +70,10 @@ def subscriptions(clock: Clock, bells: Bells, settings: NotifierGroup) -> list[b
             after_commit(session, "mailboxes", lambda: bells.ring_mailboxes(composed.mailboxes))
 
     async def hear_broker(session: Session, facts: Sequence[bus.Fact]) -> None:
-        # What we said ourselves comes back to us; it is not news.
         others = [
             _NOTICES[fact.type].model_validate_json(fact.payload)
             for fact in facts
-            if fact.source != SOURCE and fact.type in _NOTICES
+            if fact.type in _NOTICES
         ]
         if others and await hear_notices(session, others):
             after_commit(session, "escalate", bells.escalate.set)
@@ -91,5 +90,7 @@ def subscriptions(clock: Clock, bells: Bells, settings: NotifierGroup) -> list[b
             ("notices",),
             hear_broker,
             frozenset({*_NOTICES, ClockMissed.fact_type}),
+            # What we said ourselves comes back to us; it is not news.
+            skips_source=SOURCE,
         ),
     ]

@@ -27,7 +27,7 @@ async def test_models_and_database_name_the_same_columns(database: Database) -> 
 
     async with database.transaction() as session:
         found = await session.run_sync(look)
-        dialect = session.dialect
+    dialect = database.engine.dialect
     said = {}
     for table in TABLES:
         columns: Any = table.__table__.columns  # type: ignore[attr-defined]
