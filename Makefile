@@ -14,7 +14,6 @@ $(READY): requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || true
 	@touch $(READY)
 
 setup: $(READY) ## The virtual environment, from the lock

@@ -20,7 +20,7 @@ class LaptopSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    port: int = Field(default=8000, ge=1024, le=65_000, description="PORT; two more follow it.")
+    port: int = Field(default=8000, ge=1024, le=65_000, description="PORT; three more follow it.")
     data: Path = Field(default=Path(".data"), description="SGB_LAPTOP_DATA")
     children: int = Field(
         default=DEFAULT_CHILDREN,

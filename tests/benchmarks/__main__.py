@@ -15,6 +15,7 @@ from deploy.laptop.postgres import EmbeddedPostgres
 from deploy.migrate import migrate_everything
 from tests.benchmarks.measure_deliveries import measure_deliveries
 from tests.benchmarks.measure_intake import measure_intake
+from tests.benchmarks.measure_laptop import measure_laptop
 from tests.benchmarks.measure_whole import (
     measure_held,
     measure_latency,
@@ -29,6 +30,7 @@ PARTS: dict[str, Measure] = {
     "latency": measure_latency,
     "latency-kafka": measure_latency_kafka,
     "held": measure_held,
+    "laptop": measure_laptop,
 }
 
 
