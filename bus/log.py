@@ -65,6 +65,7 @@ class LogWatch:
         self._wake = asyncio.Event()
         self._announce = asyncio.Event()
         self._waiting = 0
+        self._announcer = 0
         self._open: tuple[int, frozenset[str], float] | None = None
         self._latest: dict[tuple[str, str, str], int] = {}
         self._waker = Waker(self._on_commit)
@@ -183,13 +184,16 @@ class LogWatch:
     async def _listen(self) -> None:
         async with await self._connect("listen") as connection:
             await connection.execute(f"listen {CHANNEL}")
-            async for _ in connection.notifies():
-                self._wake.set()
+            async for notice in connection.notifies():
+                # This process woke its own readers before it told the others.
+                if notice.pid != self._announcer:
+                    self._wake.set()
 
     async def _notify(self) -> None:
         """Tell other processes, after the commit and on a connection of its own: inside the
         transaction NOTIFY takes a lock that halves the commits a second."""
         async with await self._connect("notify") as connection:
+            self._announcer = connection.info.backend_pid
             while True:
                 await self._announce.wait()
                 self._announce.clear()

@@ -51,6 +51,7 @@ class SqlReader:
         self._group = subscription.group
         self._database = database
         self._watch = watch
+        self._batch_size = settings.batch_size
         self._asked = {
             "reader": subscription.group,
             "topics": list(subscription.topics),
@@ -78,8 +79,7 @@ class SqlReader:
         """Handle one batch; True when there may be more at once."""
         safe = self._watch.safe
         async with self._database.reading() as session:
-            driver = session.driver
-            cursor = await driver.execute(
+            cursor = await session.driver.execute(
                 _READ, {**self._asked, "scanned": self._scanned, "safe": safe}, binary=True
             )
             rows = await cursor.fetchall()
@@ -108,5 +108,7 @@ class SqlReader:
             self._scanned = 0
             await asyncio.sleep(STAND_BY_SECONDS)
             return False
-        self._scanned = max(self._scanned, rows[-1][1])
-        return True
+        more = len(facts) == self._batch_size
+        # Fewer than asked for: everything up to the safe position has been read.
+        self._scanned = max(self._scanned, rows[-1][1] if more else safe)
+        return more

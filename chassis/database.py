@@ -83,7 +83,7 @@ class Database:
         async with self.engine.connect() as connection:
             connection.info.pop(_AFTER_COMMIT, None)
             async with connection.begin():
-                yield Session(connection)
+                yield Session(connection, self.close)
             waiting: dict[object, Callable[[], None]] = connection.info.pop(_AFTER_COMMIT, {})
         for act in waiting.values():
             act()
@@ -92,7 +92,7 @@ class Database:
     async def reading(self) -> AsyncIterator[Session]:
         """A connection whose every statement sees what is committed at that moment."""
         async with self._autocommit.connect() as connection:
-            yield Session(connection)
+            yield Session(connection, self.close)
 
     async def check(self) -> None:
         """Raise when PostgreSQL does not answer."""
@@ -100,7 +100,7 @@ class Database:
             await session.execute(text("select 1"))
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection that nobody uses; the next is made anew."""
         await self.engine.dispose()
         await self._autocommit.dispose()
 

@@ -8,7 +8,7 @@ the driver (measured), with some fifteen statements on the way of one event.
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar, cast, overload
 
@@ -81,10 +81,13 @@ class Rows:
 class Session:
     """A connection inside a transaction that its entry owns; steps get one and never commit."""
 
-    __slots__ = ("_connection", "driver")
+    __slots__ = ("_connection", "_on_broken", "driver")
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(
+        self, connection: AsyncConnection, on_broken: Callable[[], Awaitable[None]]
+    ) -> None:
         self._connection = connection
+        self._on_broken = on_broken
         assert connection.sync_connection is not None  # noqa: S101 - it was just opened
         self.driver: Driver = connection.sync_connection.connection.driver_connection  # type: ignore[assignment]
 
@@ -134,13 +137,13 @@ class Session:
         return Rows(rows, names, cursor.rowcount)
 
     async def _translate(self, error: psycopg.Error, statement: str) -> Exception:
-        """The error as SQLAlchemy gives it; a connection that broke takes its pool along."""
+        """The error as SQLAlchemy gives it; one that broke the connection makes the pools anew."""
         sync = self._connection.sync_connection
         assert sync is not None  # noqa: S101 - the session is open
         broken = self.driver.closed or self.driver.broken
         if broken and not sync.invalidated:
             await self._connection.invalidate(error)
-            await self._connection.engine.dispose()
+            await self._on_broken()
         made: Exception = DBAPIError.instance(
             statement,
             None,

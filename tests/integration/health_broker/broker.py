@@ -113,7 +113,7 @@ class Broker:
                               (topic in ('addressed', 'organisations') and not exists (
                                 select 1 from bus.seen where group_name = 'health-broker'
                                    and id = l.id))
-                              or (topic = 'notices' and not exists (
+                              or (type = 'notice.delivered' and not exists (
                                 select 1 from bus.seen
                                  where group_name = 'health-broker-notices' and id = l.id))""")
                 )
