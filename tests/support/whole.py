@@ -154,7 +154,10 @@ _BEHIND = text("""
         ('health-broker-notices', array['notices']))
     select exists (select from reader r left join bus.cursors c on c.reader = r.name
                      join bus.log l on l.topic = any(r.topics)
-                    where l.position > coalesce(c.position, 0))
+                    where l.position > coalesce(c.position, 0)
+                      -- What a group skips does not move its cursor.
+                      and not (r.name = 'notifier-health' and l.source = 'notifier')
+                      and not (r.name = 'health-broker-notices' and l.type <> 'notice.delivered'))
         or exists (select from bus.held)
         or exists (select from notifier.delivery where state in ('waiting', 'claimed'))
         or exists (select from health_broker.message where state in ('waiting', 'claimed'))""")
