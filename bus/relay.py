@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from prometheus_client import Counter, Gauge
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from bus.facts import Fact
 from bus.kafka import headers_of
@@ -72,7 +73,7 @@ class Relay:
                 relay_leads.set(0)
                 await _discard(producer)
                 # The connection goes back to the pool, so its session lock must not stay.
-                with contextlib.suppress(Exception):
+                with contextlib.suppress(SQLAlchemyError):
                     await session.execute(text("select pg_advisory_unlock_all()"))
 
     async def _carry(self, session: Session, producer: AIOKafkaProducer) -> None:
