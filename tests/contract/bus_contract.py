@@ -259,9 +259,14 @@ class CrashContract:
         await eventually(mark.exists, 60)
         harness.start_worker("g")
         await eventually(lambda: harness.has_effects("g", 10), 60)
-        harness.workers[0].send_signal(signal.SIGCONT)
-        await asyncio.sleep(1)
-        await harness.reconcile("g", facts)
+        # It wakes in a transaction that the server has ended, and then has to do the work alone.
+        stopped, successor = harness.workers
+        stopped.send_signal(signal.SIGCONT)
+        successor.kill()
+        more = [make_fact(number) for number in range(10, 20)]
+        await harness.publish(*more)
+        await eventually(lambda: harness.has_effects("g", 20), 60)
+        await harness.reconcile("g", [*facts, *more])
 
     async def test_consumers_come_and_go_under_load(self, harness: Harness) -> None:
         workers = [harness.start_worker("g")]

@@ -69,6 +69,8 @@ async def test_a_health_system_asked_to_decide_who_a_child_is_parks_visibly(
     async with running_broker(database, parked=1) as broker:
         await broker.publish(_needed(addressee(Profile.ALERT)))
         await broker.heard()
+        assert await broker.parked() == 1
+        assert await broker.told() == []
 
 
 def _needed(*recipients: Addressee) -> ResolutionNeeded:
