@@ -42,7 +42,7 @@ class Report:
         self.tell(
             name,
             value,
-            f"{value['ratio_median']:.2f} of the baseline ({min(ratios):.2f} to {max(ratios):.2f}, "
+            f"{value['ratio_median']:.3f} of the baseline ({min(ratios):.2f} to {max(ratios):.2f}, "
             f"{len(ratios)} rounds; at least {limit}): {value['ours_per_second']:.0f} {what}/s "
             f"({min(ours):.0f} to {max(ours):.0f}) beside {value['baseline_per_second']:.0f} "
             f"({min(theirs):.0f} to {max(theirs):.0f})",
