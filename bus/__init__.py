@@ -4,7 +4,7 @@ A handler's effects, its seen mark and what it appends commit together, so a rep
 effect. A handler returns, raises `Retry` or raises `Park`; nothing is swallowed, nothing blocks.
 """
 
-from bus.append import append
+from bus.append import append, append_with, appending
 from bus.facts import BusError, Fact, Handler, Park, Publishable, Retry, Subscription, fact_of
 from bus.road import Road, open_road
 from bus.settings import BusSettings
@@ -20,6 +20,8 @@ __all__ = [
     "Road",
     "Subscription",
     "append",
+    "append_with",
+    "appending",
     "fact_of",
     "open_road",
 ]

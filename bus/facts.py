@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 from uuid import UUID
 
 from chassis.clock import now
@@ -13,8 +13,7 @@ from chassis.database import Session
 from chassis.ids import new_id
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """One message.
 
     Attributes:

@@ -64,8 +64,7 @@ async def begin(
     One round trip, three statements in this order: the second waits for another consumer's open
     transaction that marks the same, and the third must see what that one committed.
     """
-    driver = session.driver
-    async with driver.pipeline():
+    async with session.driving() as driver, driver.pipeline():
         moving = await driver.execute(move.statement, move.values) if move else None
         marking = await driver.execute(_MARK_SEEN, (group, [fact.id for fact in facts]))
         looking = await driver.execute(_HELD_KEYS, (group, list({fact.key for fact in facts})))

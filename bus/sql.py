@@ -78,8 +78,8 @@ class SqlReader:
     async def read_once(self) -> bool:
         """Handle one batch; True when there may be more at once."""
         safe = self._watch.safe
-        async with self._database.reading() as session:
-            cursor = await session.driver.execute(
+        async with self._database.reading() as session, session.driving() as driver:
+            cursor = await driver.execute(
                 _READ, {**self._asked, "scanned": self._scanned, "safe": safe}, binary=True
             )
             rows = await cursor.fetchall()

@@ -49,6 +49,9 @@ class Database:
                 f"-c statement_timeout={statement_ms}",
                 "-c timezone=UTC",
                 "-c jit=off",
+                # A queue changes faster than its statistics. Taken for nearly empty it would be
+                # read and sorted whole for each claim, instead of in the order of its index.
+                "-c enable_bitmapscan=off",
             )
         )
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import DateTime, RowMapping, text
+from sqlalchemy import DateTime, text
 from sqlmodel import Field, SQLModel
 
 from chassis.database import Session
@@ -22,8 +22,9 @@ WAITING, CLAIMED, DONE, FAILED, CANCELLED = "waiting", "claimed", "done", "faile
 
 
 class OutboundRow(SQLModel):
-    """The columns of a queue of things to send. A service adds its own and an index on
-    `(due_at) where state in ('waiting', 'claimed')`."""
+    """The columns of a queue of things to send. A service adds its own, an index on `(due_at) where
+    settled_at is null`, which is so while it is waiting or claimed: a claim changes no column of
+    the index, so the claimed row stays on its page."""
 
     id: UUID = Field(primary_key=True)
     state: str = Field(default=WAITING)
@@ -36,14 +37,13 @@ class OutboundRow(SQLModel):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one claimer took: its token and the rows, as they were when taken."""
+    """What one claimer took: its token, and the rows as they are now (columns as attributes)."""
 
     token: UUID
-    rows: Sequence[RowMapping]
+    rows: Sequence[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """How one sending ended. `retry_in_seconds` only with state `waiting`.
 
     `token` is needed where one round settles what several claims took.
@@ -64,6 +64,7 @@ async def claim(
     unless: str = "",
     values: Mapping[str, Any] | None = None,
     durable: bool = True,
+    columns: str = "q.*",
 ) -> Claim:
     """Take up to `limit` due rows, the longest due first, and those whose lease ran out.
 
@@ -74,6 +75,7 @@ async def claim(
         durable: False lets the commit return before it reaches the disk. A claim that a crash of
             the server undoes is a row that waits again, so nothing is lost; but nothing else may
             be written in that transaction.
+        columns: what the sender needs of `q`, as SQL (a constant of the code).
     """
     token = uuid4()
     name = _name(table)
@@ -86,7 +88,7 @@ async def claim(
                          else 'off' end, true)),
             due as (
                 select q.id from {name} q
-                 where q.state in ('waiting', 'claimed') and q.due_at <= statement_timestamp()
+                 where q.settled_at is null and q.due_at <= statement_timestamp()
                    and (q.state = 'waiting' or q.claimed_until < statement_timestamp())
                    {f"and not ({unless})" if unless else ""}
                  order by q.due_at limit :limit for update skip locked)
@@ -94,7 +96,7 @@ async def claim(
                set state = 'claimed', claim_token = :token, attempts = attempts + 1,
                    claimed_until = clock_timestamp() + make_interval(secs => :lease)
               from due, how where q.id = due.id
-            returning q.*"""),
+            returning {columns}"""),
         {
             **(values or {}),
             "limit": limit,
@@ -103,7 +105,7 @@ async def claim(
             "durable": durable,
         },
     )
-    return Claim(token, rows.mappings().all())
+    return Claim(token, rows.all())
 
 
 async def settle(
@@ -120,15 +122,11 @@ async def settle(
         return set()
     rows = await session.execute(
         text(f"""
-            update {_name(table)} q
-               set state = s.state, claim_token = null, claimed_until = null,
-                   due_at = clock_timestamp() + make_interval(secs => s.retry),
-                   settled_at = case when s.state = 'waiting' then null else clock_timestamp() end
-              from unnest(cast(:ids as uuid[]), cast(:states as text[]),
-                          cast(:retries as float8[]), cast(:tokens as uuid[]))
-                   s(id, state, retry, token)
-             where q.id = s.id and q.claim_token = s.token
-            returning q.id"""),
+            with s as (
+                select * from unnest(cast(:ids as uuid[]), cast(:states as text[]),
+                                     cast(:retries as float8[]), cast(:tokens as uuid[]))
+                              s(id, state, retry, token))
+            {settling(table, "s")} and q.id = any(:ids) returning q.id"""),
         {
             "ids": [one.id for one in settlements],
             "states": [one.state for one in settlements],
@@ -139,13 +137,31 @@ async def settle(
     return {row[0] for row in rows}
 
 
+def settling(table: type[OutboundRow], rows: str) -> str:
+    """The update that settles what a claim still holds, for a statement that does more besides.
+
+    Args:
+        rows: the name of the statement's expression with the columns `id`, `token`, `state` and
+            `retry` (seconds; counts with state `waiting` only). The table is `q`, and the caller
+            goes on with `and q.id = any(…)`, or a queue without statistics is read whole, and
+            with `returning`.
+    """
+    return f"""
+        update {_name(table)} q
+           set state = {rows}.state, claim_token = null, claimed_until = null,
+               due_at = clock_timestamp() + make_interval(secs => {rows}.retry),
+               settled_at = case when {rows}.state = 'waiting' then null
+                                 else clock_timestamp() end
+          from {rows} where q.id = {rows}.id and q.claim_token = {rows}.token"""
+
+
 async def next_due_seconds(session: Session, table: type[OutboundRow]) -> float | None:
     """Seconds until the next row is due (0 when one is), or None when nothing waits."""
     found: Any = await session.execute(
         text(f"""
             select extract(epoch from min(case state when 'waiting' then due_at
                                           else claimed_until end) - clock_timestamp())
-              from {_name(table)} where state in ('waiting', 'claimed')""")
+              from {_name(table)} where settled_at is null""")
     )
     seconds = found.scalar()
     return None if seconds is None else max(0.0, float(seconds))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import text
 
 from bus import Fact, append
 from chassis import outbound
@@ -50,8 +50,9 @@ async def claim_messages(
     claim = await outbound.claim(session, Message, limit=free, lease_seconds=settings.lease_seconds)
     if not claim.rows:
         return []
-    peers = await find_peers(session, list({row["organisation"] for row in claim.rows}))
-    rows = await _drop_stopped(session, claim.rows, peers)
+    claimed = [row._asdict() for row in claim.rows]
+    peers = await find_peers(session, list({row["organisation"] for row in claimed}))
+    rows = await _drop_stopped(session, claimed, peers)
     blocked = await _find_blocked(session, rows)
     turns = Counter(sending)
     taken, back = [], []
@@ -70,8 +71,8 @@ async def claim_messages(
 
 
 async def _drop_stopped(
-    session: Session, rows: Sequence[RowMapping], peers: Mapping[str, KnownPeer]
-) -> list[RowMapping]:
+    session: Session, rows: Sequence[Mapping[str, Any]], peers: Mapping[str, KnownPeer]
+) -> list[Mapping[str, Any]]:
     """Settle what is told no further, and what has lost its peer; return the rest."""
     overtaken = await find_overtaken(session, [(row["receipt"], row["child_id"]) for row in rows])
     stopped: dict[UUID, tuple[str, str]] = {}
@@ -104,7 +105,7 @@ async def _drop_stopped(
     return [row for row in rows if row["id"] not in stopped]
 
 
-async def _find_blocked(session: Session, rows: Sequence[RowMapping]) -> set[UUID]:
+async def _find_blocked(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
     """Those behind an earlier message about the same child to the same peer.
 
     A found that overtook its alert would leave the alert standing at the receiver.

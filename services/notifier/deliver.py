@@ -35,6 +35,8 @@ in_flight = Gauge("notifier_webhooks_in_flight", "Webhooks claimed and not yet a
 send_seconds = Histogram("notifier_send_seconds", "From sending a webhook to its answer")
 
 _DEADLOCK = "40P01"
+LOOK_PAST_SECONDS = 0.05
+"""How long a receiver waits, at most, behind others whose lanes are full."""
 
 
 @dataclass(slots=True)
@@ -81,6 +83,7 @@ class Deliverer:
         self._targets = Targets(database)
         self._lanes: dict[str, _Lane] = {}
         self._held = 0
+        self._looked_past_at = 0.0
         self._backlog = max(1, self._send.claim_size // 2)
         self._done: list[Sending] = []
         self._settle = asyncio.Event()
@@ -107,7 +110,7 @@ class Deliverer:
     async def claim_once(self) -> int:
         """Claim what is due and give it to the lanes; returns how many."""
         await self._targets.refresh()
-        full = {name for name, lane in self._lanes.items() if lane.full()}
+        full = self._full_lanes()
         limit = min(self._send.claim_size, self._send.held_limit - self._held)
         claimed_at = time.monotonic()
         async with self._database.reading() as session:
@@ -119,9 +122,10 @@ class Deliverer:
                 unless="q.endpoint = any(:full)" if full else "",
                 values={"full": self._targets.of_receivers(full)} if full else {},
                 durable=False,
+                columns="q.id, q.endpoint, q.attempts, q.composed_at",
             )
         if claim.rows:
-            await self._targets.refresh({row["endpoint"] for row in claim.rows})
+            await self._targets.refresh({row.endpoint for row in claim.rows})
         for row in claim.rows:
             self._take(row, claim.token, claimed_at + self._send.lease_seconds)
         in_flight.set(self._held)
@@ -130,30 +134,48 @@ class Deliverer:
     async def _claim_on(self) -> None:
         while True:
             self._bells.deliver.clear()
-            if self._held < self._send.held_limit:
-                taken = await self.claim_once()
-                if taken:
+            if self._held < self._send.held_limit and self._may_claim():
+                if await self.claim_once():
                     continue
-            async with self._database.reading() as session:
-                due = await outbound.next_due_seconds(session, Delivery)
-            # Due and not taken means that a lane is full, or that another process is at it.
-            pause = min(self._send.poll_seconds, max(due or 0.0, 0.05) if due is not None else 60.0)
-            await wait(self._bells.deliver, pause)
+                if not self._full_lanes():
+                    await wait(self._bells.deliver, await self._next_due_seconds())
+                    continue
+            # What is due is for lanes that are full: the first to have room again rings.
+            await wait(self._bells.deliver, LOOK_PAST_SECONDS)
+
+    def _may_claim(self) -> bool:
+        """Past what waits for full lanes one looks seldom: it is read and left, row by row."""
+        if not self._full_lanes():
+            return True
+        now = time.monotonic()
+        if now - self._looked_past_at < LOOK_PAST_SECONDS:
+            return False
+        self._looked_past_at = now
+        return True
+
+    def _full_lanes(self) -> set[str]:
+        return {name for name, lane in self._lanes.items() if lane.full()}
+
+    async def _next_due_seconds(self) -> float:
+        async with self._database.reading() as session:
+            due = await outbound.next_due_seconds(session, Delivery)
+        # Due and not taken means that another process is at it. With nothing due one looks again
+        # too: what another process composed rings no bell here, and that process may have died.
+        poll = self._send.poll_seconds
+        return poll if due is None else min(poll, max(due, 0.05))
 
     def _take(self, row: Any, token: UUID, lease_ends: float) -> None:
-        target = self._targets.get(row["endpoint"])
+        target = self._targets.get(row.endpoint)
         if target is None:
             self._finish(
-                Sending(row["id"], row["endpoint"], token, row["attempts"], row["composed_at"],
+                Sending(row.id, row.endpoint, token, row.attempts, row.composed_at,
                         self._clock(), 0, Refused("no-endpoint"))
             )  # fmt: skip
             return
         lane = self._lanes.get(target.receiver)
         if lane is None:
             lane = self._lanes[target.receiver] = _Lane(self._send.per_receiver, self._backlog)
-        lane.waiting.append(
-            _Job(row["id"], token, row["attempts"], row["composed_at"], target, lease_ends)
-        )
+        lane.waiting.append(_Job(row.id, token, row.attempts, row.composed_at, target, lease_ends))
         self._held += 1
         self._staff(lane, 1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -11,10 +12,22 @@ from schemas.facts import NoticeFact
 
 SOURCE = "notifier"
 
-COLUMNS = (
-    "o.id, o.receipt, o.child_index, o.child_id, o.part, o.rung, o.organisation, "
-    "o.recipient_name, o.role, o.profile, o.owner"
-)
+_TOLD = {
+    "notice": "id",
+    "receipt": "receipt",
+    "child_index": "child_index",
+    "child_id": "child_id",
+    "part": "part",
+    "rung": "rung",
+    "organisation": "organisation",
+    "recipient_name": "recipient_name",
+    "role": "role",
+    "profile": "profile",
+    "owner": "owner",
+}
+"""The fields of a fact about a notice and the columns of an obligation that they are told from."""
+
+COLUMNS = ", ".join(f"o.{column}" for column in _TOLD.values())
 """What a fact needs of an obligation `o`."""
 
 EVERY_CHILD = UUID(int=0)
@@ -34,20 +47,32 @@ def notice_fact(
 ) -> bus.Fact:
     """The fact that something happened to the notice of a row (or a draft)."""
     told = kind(
-        notice=row.id,
-        receipt=row.receipt,
-        child_index=row.child_index,
-        child_id=row.child_id,
-        part=row.part,
-        rung=row.rung,
-        organisation=row.organisation,
-        recipient_name=row.recipient_name,
-        role=row.role,
-        profile=row.profile,
-        owner=row.owner,
+        **{name: getattr(row, column) for name, column in _TOLD.items()},
         at=at,
         reason=reason,
         attempt=attempt,
         **more,
     )
     return bus.fact_of(told, SOURCE)
+
+
+def telling(kinds: Mapping[str, type[NoticeFact]], rows: str) -> str:
+    """The same mapping as SQL: what `bus.appending` needs, of the rows of an expression.
+
+    Args:
+        kinds: by the row's `state`, what has happened.
+        rows: the expression's name; it has `COLUMNS`, `fact`, `state`, `at`, `attempt`, `reason`.
+    """
+    fields = NoticeFact.model_fields
+    columns = {**_TOLD, "at": "at", "attempt": "attempt", "reason": "reason"}
+    told = ", ".join(
+        f'o.{column} as "{fields[name].alias or name}"' for name, column in columns.items()
+    )
+    types = " ".join(f"when '{state}' then '{kind.fact_type}'" for state, kind in kinds.items())
+    return f"""
+        select o.fact as line, o.fact as id, case o.state {types} end as type,
+               '{NoticeFact.topic}' as topic, cast(o.child_id as text) as key,
+               '{SOURCE}' as source, o.at,
+               json_strip_nulls(
+                   (select to_json(told) from (select {told}) told)) as payload
+          from {rows} o"""

@@ -23,7 +23,7 @@ class SendSettings(Group):
     timeout_seconds: float = Field(default=10.0, gt=0)
     lease_seconds: float = Field(default=30.0, gt=0)
     settle_size: int = Field(default=200, ge=1, description="So many are settled without waiting.")
-    settle_linger_seconds: float = Field(default=0.02, ge=0)
+    settle_linger_seconds: float = Field(default=0.05, ge=0)
     retry_first_seconds: float = Field(default=2.0, gt=0)
     retry_last_seconds: float = Field(default=300.0, gt=0)
     retry_after_least_seconds: float = Field(default=1.0, ge=0)

@@ -21,8 +21,8 @@ from tests.support.fleet import Fleet, make_fleet
 from tests.support.partnership import Partnership, incident
 from tests.support.waiting import eventually
 
-ROUNDS = 7
-PER_ROUND = 4_000
+ROUNDS = 9
+PER_ROUND = 12_000
 CONCURRENCY = 64
 
 

@@ -12,12 +12,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from bus import Fact, Park, Retry, append, held
+from bus import Fact, Park, Retry, append, append_with, appending, held
 from bus.__main__ import list_parked, replay
 from chassis.database import Session
 from tests.support.bus_harness import Harness, make_fact, number_of, recording
 from tests.support.bus_worker import record_effect
 from tests.support.waiting import eventually
+
+_TELL = text(f"""
+    with told as (
+        select u.number as line, u.id, 'thing.happened' as type, 'events' as topic, 'k' as key,
+               'test' as source, now() as at, json_build_object('number', u.number) as payload
+          from unnest(cast(:ids as uuid[]), cast(:numbers as int[])) u(id, number)),
+    {appending("told")} select count(*) from told""")
 
 
 class BusContract:
@@ -54,6 +61,20 @@ class BusContract:
             await harness.publish(last)
             await eventually(lambda: harness.has_effects("g", 1), 30)
         await harness.reconcile("g", [last])
+
+    async def test_what_a_statement_appends_by_itself_is_heard_in_its_order(
+        self, harness: Harness
+    ) -> None:
+        told = [make_fact(number) for number in range(1, 101)]
+        first, last = make_fact(0), make_fact(101)
+        async with harness.listening(g=recording("g")):
+            await harness.publish(first)
+            async with harness.database.transaction() as session:
+                values = {"ids": [one.id for one in told], "numbers": list(range(1, 101))}
+                await append_with(session, _TELL, values)
+            await harness.publish(last)
+            await eventually(lambda: harness.has_effects("g", 102), 30)
+        await harness.reconcile("g", [first, *told, last])
 
     async def test_what_a_handler_appends_commits_with_its_effects(self, harness: Harness) -> None:
         failed = False

@@ -51,8 +51,9 @@ async def _insert_twice(database: Database, group: str) -> None:
             )
 
 
+@pytest.mark.parametrize("by_driver", [False, True])
 async def test_one_broken_connection_makes_the_whole_pool_anew(
-    database_url: str, cluster: Cluster
+    database_url: str, cluster: Cluster, by_driver: bool
 ) -> None:
     async with open_database(database_url, name="to-be-ended") as own:
         async with own.transaction() as one, own.transaction() as two:
@@ -63,11 +64,15 @@ async def test_one_broken_connection_makes_the_whole_pool_anew(
             " where application_name = 'to-be-ended'"
         )
         with pytest.raises(DBAPIError) as raised:
-            await _ask(own)
+            await _ask(own, by_driver)
         assert is_away(raised.value)
-        await _ask(own)
+        await _ask(own, by_driver)
 
 
-async def _ask(database: Database) -> None:
+async def _ask(database: Database, by_driver: bool) -> None:
     async with database.transaction() as session:
-        await session.execute(text("select 1"))
+        if by_driver:
+            async with session.driving() as driver, driver.pipeline():
+                await driver.execute("select 1")
+        else:
+            await session.execute(text("select 1"))

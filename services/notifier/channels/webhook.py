@@ -80,7 +80,6 @@ class WebhookChannel:
             timeout=aiohttp.ClientTimeout(total=self._settings.timeout_seconds),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
             headers={"Content-Type": "application/json", "User-Agent": "safeguarding-bus/1"},
         )
 

@@ -255,7 +255,7 @@ async def test_what_settles_too_late_is_recorded_and_changes_nothing(database: D
         async with running(tasks(database)):
             await reaches(database, fact, "delivered")
         [row] = paused.rows
-        late = Sending(row["id"], row["endpoint"], paused.token, 1, row["composed_at"], now(), 5,
+        late = Sending(row.id, row.endpoint, paused.token, 1, row.composed_at, now(), 5,
                        Delivered(200))  # fmt: skip
         async with database.transaction() as session:
             settled = await settle_sendings(

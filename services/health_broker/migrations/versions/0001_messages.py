@@ -32,9 +32,9 @@ _STATEMENTS = (
         composed_at timestamptz not null,
         traceparent text,
         reason text,
+        check ((settled_at is null) = (state in ('waiting', 'claimed'))),
         check (body is not null or state in ('failed', 'cancelled')))""",
-    """create index message_due on health_broker.message (due_at)
-        where state in ('waiting', 'claimed')""",
+    "create index message_due on health_broker.message (due_at) where settled_at is null",
     # The order per child and peer, and whose queue has cleared.
     """create index message_open on health_broker.message (organisation, child_id, line)
         where state in ('waiting', 'claimed')""",
