@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from chassis import outbound
 from chassis.clock import now
-from chassis.database import Database
+from chassis.database import Database, Session
 from schemas.facts import NOTICE_FACTS, NoticeDelivered, NoticeFact, NoticeFailed
 from services.notifier.channels.webhook import Delivered, Outcome, Refused, Unreachable
 from services.notifier.compose import compose
@@ -22,6 +22,7 @@ from services.notifier.settings import DeadlineSettings, SendSettings
 from services.notifier.settle import Sending, Settled, settle_sendings
 from services.notifier.tables import Delivery
 from tests.integration.notifier.world import SCHOOL, TO_SCHOOL, addressed, organisation
+from tests.support.postgres import open_database
 
 SEND = SendSettings(retry_first_seconds=30.0)
 BUSY = Unreachable("busy", 503, after_seconds=60.0)
@@ -122,3 +123,34 @@ async def test_what_another_claim_holds_is_only_noted(database: Database) -> Non
     [tried] = await rows(database, "select late from notifier.attempt")
     assert (left.state, tried.late) == ("claimed", True)
     assert await rows(database, "select 1 from bus.log where topic = 'notices'") == []
+
+
+async def test_a_claim_reads_what_it_takes_of_a_queue_without_statistics(
+    database: Database, database_url: str
+) -> None:
+    async with database.transaction() as session:
+        await session.execute(
+            text("""insert into notifier.delivery (id, endpoint, composed_at, state, due_at)
+                    select gen_random_uuid(), gen_random_uuid(), now(), 'waiting', now()
+                      from generate_series(1, 3000)""")
+        )
+    async with open_database(database_url, name="claimer") as own, own.transaction() as session:
+        before = await reads(session)
+        for _ in range(8):  # More often than it takes to be prepared.
+            claim = await outbound.claim(session, Delivery, limit=50, lease_seconds=30)
+            settlements = [outbound.Settlement(row.id, outbound.DONE) for row in claim.rows]
+            assert len(await outbound.settle(session, Delivery, claim.token, settlements)) == 50
+        after = await reads(session)
+    assert after.whole == before.whole
+    # Each row is met by its due time, again by its id, and for each the claims before it.
+    assert after.rows - before.rows < 8 * 50 * 12
+
+
+async def reads(session: Session) -> Any:
+    """What this connection has read of the queue: whole tables, and rows by an index."""
+    found = await session.execute(
+        text("""select seq_scan as whole, coalesce(idx_tup_fetch, 0) as rows
+                  from pg_stat_xact_user_tables
+                 where schemaname = 'notifier' and relname = 'delivery'""")
+    )
+    return found.one()
