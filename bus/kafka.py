@@ -1,7 +1,7 @@
 """The Kafka road: consumer groups with explicit offsets, committed after the effects are.
 
 A crash between the two repeats messages, whose seen marks then stop a second effect. Every call to
-the broker has a deadline of ours, because the client's own calls may hang.
+the broker has a deadline of ours (`bus.deadline`), because the client's own calls may hang.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from aiokafka.errors import (
 from prometheus_client import Counter
 
 from bus.consume import Consumer
+from bus.deadline import within
 from bus.facts import Fact, Subscription
 from bus.settings import BusSettings
 from chassis.clock import now
@@ -39,6 +40,7 @@ offsets_lost = Counter(
 POLL_MS = 500
 POLL_HOLDING_MS = 100
 CALL_SECONDS = 15.0
+STOP_SECONDS = 3.0
 
 
 class KafkaReader:
@@ -66,8 +68,7 @@ class KafkaReader:
             metadata_max_age_ms=30_000,
         )
         try:
-            async with asyncio.timeout(CALL_SECONDS):
-                await client.start()
+            await within(CALL_SECONDS, client.start())
             client.subscribe(
                 [settings.topic_prefix + topic for topic in self._subscription.topics],
                 listener=_Assigned(client, self._subscription.group),
@@ -76,9 +77,10 @@ class KafkaReader:
                 holding = await self._consumer.retry_due()
                 if self._subscription.linger_seconds:
                     await asyncio.sleep(self._subscription.linger_seconds)
-                records = await client.getmany(
-                    timeout_ms=POLL_HOLDING_MS if holding else POLL_MS,
-                    max_records=settings.batch_size,
+                poll_ms = POLL_HOLDING_MS if holding else POLL_MS
+                records = await within(
+                    CALL_SECONDS,
+                    client.getmany(timeout_ms=poll_ms, max_records=settings.batch_size),
                 )
                 if not records:
                     continue
@@ -102,8 +104,7 @@ class KafkaReader:
         if not mine:
             return
         try:
-            async with asyncio.timeout(CALL_SECONDS):
-                await client.commit(mine)
+            await within(CALL_SECONDS, client.commit(mine))
         except (CommitFailedError, IllegalStateError):
             log.info("offsets_not_committed", group=self._subscription.group, next="rebalanced")
 
@@ -122,56 +123,54 @@ class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]
         log.info("partitions_assigned", group=self._group, count=len(assigned))
         if not assigned:
             return
-        async with asyncio.timeout(CALL_SECONDS):
-            first = await self._client.beginning_offsets(list(assigned))
-            last = await self._client.end_offsets(list(assigned))
-            for place in assigned:
-                committed = await self._client.committed(place)
-                if committed is not None and not first[place] <= committed <= last[place]:
-                    offsets_lost.labels(self._group).inc()
-                    log.error(
-                        "offset_out_of_range",
-                        group=self._group,
-                        topic=place.topic,
-                        partition=place.partition,
-                        committed=committed,
-                        next="reading from the earliest kept; compare with the log table",
-                    )
+        await within(CALL_SECONDS, self._compare(assigned))
+
+    async def _compare(self, assigned: Sequence[TopicPartition]) -> None:
+        first = await self._client.beginning_offsets(list(assigned))
+        last = await self._client.end_offsets(list(assigned))
+        for place in assigned:
+            committed = await self._client.committed(place)
+            if committed is not None and not first[place] <= committed <= last[place]:
+                offsets_lost.labels(self._group).inc()
+                log.error(
+                    "offset_out_of_range",
+                    group=self._group,
+                    topic=place.topic,
+                    partition=place.partition,
+                    committed=committed,
+                    next="reading from the earliest kept; compare with the log table",
+                )
 
 
 async def make_topics(settings: BusSettings, topics: Sequence[str]) -> None:
     """Make the topics with a fixed partition count; those that exist are left alone."""
     client = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_servers)
     try:
-        async with asyncio.timeout(CALL_SECONDS):
-            await client.start()
-            there = set(await client.list_topics())
-            missing = [
-                NewTopic(
-                    settings.topic_prefix + topic, settings.partitions, settings.replication_factor
-                )
-                for topic in topics
-                if settings.topic_prefix + topic not in there
-            ]
-            if missing:
-                try:
-                    await client.create_topics(missing)
-                except TopicAlreadyExistsError:
-                    log.info("topics_there", next="another process made them")
+        await within(CALL_SECONDS, client.start())
+        there = set(await within(CALL_SECONDS, client.list_topics()))
+        missing = [
+            NewTopic(
+                settings.topic_prefix + topic, settings.partitions, settings.replication_factor
+            )
+            for topic in topics
+            if settings.topic_prefix + topic not in there
+        ]
+        if missing:
+            try:
+                await within(CALL_SECONDS, client.create_topics(missing))
+            except TopicAlreadyExistsError:
+                log.info("topics_there", next="another process made them")
     finally:
-        async with asyncio.timeout(CALL_SECONDS):
-            await client.close()
+        await within(CALL_SECONDS, client.close())
 
 
 async def check_broker(settings: BusSettings) -> None:
     """Raise when no broker answers."""
     client = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_servers, request_timeout_ms=1500)
     try:
-        async with asyncio.timeout(1.5):
-            await client.start()
+        await within(1.5, client.start())
     finally:
-        async with asyncio.timeout(1.5):
-            await client.close()
+        await within(1.5, client.close())
 
 
 def headers_of(fact: Fact) -> list[tuple[str, bytes]]:
@@ -207,7 +206,6 @@ def _read(record: object, prefix: str) -> Fact:
 async def _stop(client: AIOKafkaConsumer) -> None:
     """Stop within a deadline: the client's own stop can hang when the broker is away."""
     try:
-        async with asyncio.timeout(3.0):
-            await client.stop()
+        await within(STOP_SECONDS, client.stop())
     except (TimeoutError, KafkaError):
         log.warning("consumer_not_stopped", next="left behind; the group expires it")

@@ -17,6 +17,7 @@ from prometheus_client import Counter, Gauge
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from bus.deadline import within
 from bus.facts import Fact
 from bus.kafka import headers_of
 from bus.log import LogWatch, read_log
@@ -33,6 +34,7 @@ RELAY = "relay"
 RELAY_LOCK = 0x5347_4255_5352_4C59
 CHUNK = 500
 CANDIDATE_SECONDS = 1.0
+STOP_SECONDS = 2.0
 
 _MAKE = text("insert into bus.cursors (reader) values (:reader) on conflict do nothing")
 _LEAD = text("select pg_try_advisory_lock(:lock)")
@@ -66,8 +68,7 @@ class Relay:
             relay_leads.set(1)
             producer = self._producer()
             try:
-                async with asyncio.timeout(self._settings.send_seconds):
-                    await producer.start()
+                await within(self._settings.send_seconds, producer.start())
                 await self._carry(session, producer)
             finally:
                 relay_leads.set(0)
@@ -93,19 +94,28 @@ class Relay:
 
     async def _send(self, producer: AIOKafkaProducer, rows: Sequence[tuple[int, Fact]]) -> None:
         try:
-            async with asyncio.timeout(self._settings.send_seconds):
-                waiting = [
-                    await producer.send(
-                        self._settings.topic_prefix + fact.topic,
-                        key=fact.key.encode(),
-                        value=fact.payload,
-                        headers=headers_of(fact),
-                    )
-                    for _, fact in rows
-                ]
-                await asyncio.gather(*waiting)
+            await within(self._settings.send_seconds, self._send_chunk(producer, rows))
         except (TimeoutError, KafkaError) as error:
             raise RelayFailedError("the broker did not take a chunk") from error
+
+    async def _send_chunk(
+        self, producer: AIOKafkaProducer, rows: Sequence[tuple[int, Fact]]
+    ) -> None:
+        waiting: list[asyncio.Future[object]] = []
+        try:
+            for _, fact in rows:
+                sent = await producer.send(
+                    self._settings.topic_prefix + fact.topic,
+                    key=fact.key.encode(),
+                    value=fact.payload,
+                    headers=headers_of(fact),
+                )
+                waiting.append(sent)
+            await asyncio.gather(*waiting)
+        finally:
+            # After a failure nobody asks what became of the others.
+            for one in waiting:
+                one.cancel()
 
     def _producer(self) -> AIOKafkaProducer:
         settings = self._settings
@@ -128,9 +138,20 @@ async def _lead(session: Session) -> bool:
 
 
 async def _discard(producer: AIOKafkaProducer) -> None:
-    """Stop within a deadline; its unsent messages are sent again from the log."""
+    """End it for good; what it had not sent is sent again from the log.
+
+    Its own `stop` first waits for all that is unsent, and left to itself it tries for ever: its old
+    messages would then come between those that its successor sends once the broker is back, and
+    turn keys round. So its sender is cancelled first, and what it holds is failed (the client has
+    no public way to do either).
+    """
+    sender = producer._sender
+    if sender is not None and sender.sender_task is not None:
+        sender.sender_task.cancel()
+    producer._message_accumulator.fail_all(RelayFailedError("discarded"))
     try:
-        async with asyncio.timeout(2.0):
-            await producer.stop()
+        # A request that is on its way ends with its connection.
+        await within(STOP_SECONDS, producer.client.close())
+        await within(STOP_SECONDS, producer.stop())
     except (TimeoutError, KafkaError):
-        log.warning("producer_discarded", next="the chunk is sent again from the log")
+        log.warning("producer_not_stopped", next="left behind with nothing to send")

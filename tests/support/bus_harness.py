@@ -119,13 +119,18 @@ class Harness:
         assert turned == set(), "turned round"
 
     async def publish_many(
-        self, keys: int, per_key: int, writers: int = 4, pause_seconds: float = 0.0
+        self,
+        keys: int,
+        per_key: int,
+        writers: int = 4,
+        pause_seconds: float = 0.0,
+        first_number: int = 0,
     ) -> list[Fact]:
-        """Numbers 0… per key, appended by concurrent writers (a key has one writer)."""
+        """Growing numbers per key, appended by concurrent writers (a key has one writer)."""
 
         async def write(mine: list[str]) -> list[Fact]:
             done: list[Fact] = []
-            for number in range(per_key):
+            for number in range(first_number, first_number + per_key):
                 facts = [make_fact(number, key) for key in mine]
                 await self.publish(*facts)
                 done += facts
