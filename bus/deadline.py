@@ -1,9 +1,9 @@
 """Deadlines for a client that does not keep its own: what is late is left behind.
 
 `asyncio.timeout` ends a wait by cancelling it once. `aiokafka` swallows that in places (it cancels
-its own tasks, awaits them, and takes our cancellation for theirs) and then waits on, for ever: a
-reader that was stopping when its broker died never came back. So the call gets a task of its own,
-and it is the waiting that ends.
+its own tasks, awaits them, and takes our cancellation for theirs) and waits on, for ever; in others
+it lets out a cancellation that nobody asked for, which would end the task that called. So the call
+gets a task of its own: it is the waiting that ends, and only our own cancellation cancels us.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ T = TypeVar("T")
 
 
 async def within(seconds: float, call: Coroutine[Any, Any, T]) -> T:
-    """The call's result; `TimeoutError` at the deadline, whether or not the call heeds it."""
+    """The call's result; `TimeoutError` at the deadline, whether or not the call heeds it.
+
+    The same when the call was cancelled by somebody else than its caller.
+    """
     task = asyncio.ensure_future(call)
     task.add_done_callback(_note)
     try:
@@ -27,6 +30,8 @@ async def within(seconds: float, call: Coroutine[Any, Any, T]) -> T:
     if not done:
         task.cancel()
         raise TimeoutError
+    if task.cancelled():
+        raise TimeoutError("the client gave the call up")
     return task.result()
 
 

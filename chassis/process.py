@@ -72,13 +72,22 @@ async def keep_running(task: Task) -> None:
         try:
             await task.run()
             log.warning("task_ended", task=task.name, next="started again")
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+                raise
+            # A cancellation that nobody asked for, let out by a library, is a failure like others:
+            # otherwise the task would end in silence.
             task_failures.labels(task.name).inc()
             report = log.warning if is_away(error) else log.error
             report("task_failed", task=task.name, retry_in_seconds=delay, **describe(error))
         delay = FIRST_DELAY_SECONDS if loop.time() - started > 60 else delay
         await asyncio.sleep(delay)
         delay = min(delay * 2, LAST_DELAY_SECONDS)
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 @contextlib.asynccontextmanager

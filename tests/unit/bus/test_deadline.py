@@ -56,3 +56,11 @@ async def test_who_is_cancelled_cancels_the_call() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     await asyncio.wait_for(cancelled.wait(), 1.0)
+
+
+async def test_a_call_that_somebody_else_cancels_is_a_failure_and_not_our_end() -> None:
+    async def give_up() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(TimeoutError):
+        await within(1.0, give_up())
