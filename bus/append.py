@@ -69,7 +69,7 @@ def appending(told: str) -> str:
 
 
 async def append_with(session: Session, statement: TextClause, parameters: Any) -> Rows:
-    """Execute a statement that appends by the expressions of `appending`."""
+    """Execute a statement that appends, and wake the readers once it is committed."""
     rows = await session.execute(statement, parameters)
     after_commit(session, "bus", Waker.wake_all)
     return rows
@@ -79,7 +79,8 @@ async def append(session: Session, *facts: Fact) -> None:
     """Append facts in the given order. Do it last in a transaction: readers wait for its end."""
     if not facts:
         return
-    await session.execute(
+    await append_with(
+        session,
         _INSERT,
         {
             "lock": LOG_LOCK,
@@ -93,4 +94,3 @@ async def append(session: Session, *facts: Fact) -> None:
             "payloads": [fact.payload for fact in facts],
         },
     )
-    after_commit(session, "bus", Waker.wake_all)

@@ -44,15 +44,11 @@ class Claim:
 
 
 class Settlement(NamedTuple):
-    """How one sending ended. `retry_in_seconds` only with state `waiting`.
-
-    `token` is needed where one round settles what several claims took.
-    """
+    """How one sending ended. `retry_in_seconds` only with state `waiting`."""
 
     id: UUID
     state: str
     retry_in_seconds: float = 0.0
-    token: UUID | None = None
 
 
 async def claim(
@@ -111,27 +107,24 @@ async def claim(
 async def settle(
     session: Session,
     table: type[OutboundRow],
-    token: UUID | None,
+    token: UUID,
     settlements: Sequence[Settlement],
 ) -> set[UUID]:
-    """Settle what this token (or each settlement's own) still holds; returns those ids.
-
-    The others came too late.
-    """
+    """Settle what this token still holds; returns those ids. The others came too late."""
     if not settlements:
         return set()
     rows = await session.execute(
         text(f"""
             with s as (
-                select * from unnest(cast(:ids as uuid[]), cast(:states as text[]),
-                                     cast(:retries as float8[]), cast(:tokens as uuid[]))
-                              s(id, state, retry, token))
-            {settling(table, "s")} and q.id = any(:ids) returning q.id"""),
+                select u.*, cast(:token as uuid) as token
+                  from unnest(cast(:ids as uuid[]), cast(:states as text[]),
+                              cast(:retries as float8[])) u(id, state, retry))
+            {settling(table, "s")} returning q.id"""),
         {
             "ids": [one.id for one in settlements],
             "states": [one.state for one in settlements],
             "retries": [one.retry_in_seconds for one in settlements],
-            "tokens": [one.token or token for one in settlements],
+            "token": token,
         },
     )
     return {row[0] for row in rows}
@@ -143,8 +136,7 @@ def settling(table: type[OutboundRow], rows: str) -> str:
     Args:
         rows: the name of the statement's expression with the columns `id`, `token`, `state` and
             `retry` (seconds; counts with state `waiting` only). The table is `q`, and the caller
-            goes on with `and q.id = any(…)`, or a queue without statistics is read whole, and
-            with `returning`.
+            adds the `returning`.
     """
     return f"""
         update {_name(table)} q

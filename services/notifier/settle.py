@@ -86,7 +86,12 @@ async def settle_sendings(
     )
     counts: dict[str, int] = dict(rows)
     if outbound.WAITING in counts:
-        await session.execute(_NEEDLESS, {"ids": [one.notice for one in sendings]})
+        again = [
+            one.notice
+            for one, (state, _) in zip(sendings, verdicts, strict=True)
+            if state == outbound.WAITING
+        ]
+        await session.execute(_NEEDLESS, {"ids": again})
     for code, count in Counts(one.outcome.code for one in sendings).items():
         attempts_total.labels(code).inc(count)
     return Settled(
@@ -131,7 +136,7 @@ _SETTLE = text(f"""
             cast(:statuses as int[]), cast(:facts as uuid[]))
             s(id, token, state, retry, endpoint, number, at, milliseconds, outcome, status, fact)),
     settled as (
-        {outbound.settling(Delivery, "sent")} and q.id = any(:notices)
+        {outbound.settling(Delivery, "sent")}
         returning q.id, sent.state, sent.number, sent.outcome, sent.fact),
     held as materialized (select * from settled order by id),
     told as (

@@ -295,9 +295,9 @@ class CrashContract:
             harness.publish_many(keys=24, per_key=150, pause_seconds=0.05)
         )
         for round_ in range(4):
-            await asyncio.sleep(1.2)
+            await eventually(partial(harness.has_effects, "g", 800 * round_ + 400), 60)
             workers.append(harness.start_worker("g"))
-            await asyncio.sleep(1.2)
+            await eventually(partial(harness.has_effects, "g", 800 * round_ + 800), 60)
             leaving = workers.pop(0)
             leaving.send_signal(signal.SIGKILL if round_ % 2 else signal.SIGTERM)
         facts = await publishing

@@ -124,11 +124,10 @@ class TestCrashesOnKafka(CrashContract):
 
 async def _close_dropped_connections() -> None:
     """Or they are collected at any moment of a later test, and warn of it there."""
-    for one in gc.get_objects():
-        if isinstance(one, AIOKafkaConnection):
-            one.close()
-    # A transport closes in the loop's next turn.
-    await asyncio.sleep(0.1)
+    dropped = [one for one in gc.get_objects() if isinstance(one, AIOKafkaConnection)]
+    closing = [future for one in dropped if (future := one.close()) is not None]
+    if closing:
+        await asyncio.wait(closing, timeout=5)
     gc.collect()
 
 

@@ -81,6 +81,7 @@ def test_data_made_from_a_json_schema_is_read_by_the_model(event_type: str) -> N
     @given(from_schema(event_schema(event_type)))
     def try_one(data: dict[str, Any]) -> None:
         Draft202012Validator(event_schema(event_type)).validate(data)
-        read_data(event_type, 1, data)
+        read = read_data(event_type, 1, data)
+        assert isinstance(read, EVENT_TYPES[event_type].models[1])
 
     try_one()

@@ -60,4 +60,5 @@ def test_what_is_no_nhs_number_is_none(text: str) -> None:
 @given(st.text(max_size=20))
 def test_no_text_makes_an_identifier_raise(text: str) -> None:
     for read in (normalise_nhs_number, normalise_upn, normalise_postcode, outward_code):
-        read(text)
+        found = read(text)
+        assert found is None or found == found.strip().upper() != ""

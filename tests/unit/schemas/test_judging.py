@@ -1,7 +1,7 @@
 """What of an event's data is refused, what is flagged, and how it is said."""
 
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -163,7 +163,10 @@ def test_a_childs_birth_date_is_plausible(birth: dict[str, Any], rule: str | Non
 
 def test_just_after_midnight_in_summer_a_child_may_be_born_today() -> None:
     data = put(data_of("missing.found"), "/children/0/child/dateOfBirth/value", "2026-06-02")
-    validate_data("missing.found", 1, data, now=datetime(2026, 6, 1, 23, 30, tzinfo=UTC))
+    late = datetime(2026, 6, 1, 23, 30, tzinfo=UTC)
+    assert validate_data("missing.found", 1, data, now=late).flags == ()
+    with pytest.raises(InvalidData):
+        validate_data("missing.found", 1, data, now=late - timedelta(hours=1))
 
 
 @pytest.mark.parametrize(("expected", "plausible"), [
