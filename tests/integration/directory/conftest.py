@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chassis.database import Database
-from tests.integration.directory.stage import AREA, Stage
+from tests.integration.directory.area import AREA
+from tests.integration.directory.stage import Stage
 
 
 @pytest.fixture

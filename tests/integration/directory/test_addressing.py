@@ -6,7 +6,7 @@ from datetime import date
 
 from services.directory.decide import Decision
 from services.directory.settings import DirectorySettings
-from tests.integration.directory.stage import (
+from tests.integration.directory.area import (
     FAR_MASH,
     HOSPITAL,
     MASH,
@@ -15,8 +15,8 @@ from tests.integration.directory.stage import (
     SCHOOL_A,
     SCHOOL_B,
     VISITING,
-    Stage,
 )
+from tests.integration.directory.stage import Stage
 
 
 async def test_a_pupil_s_incident_reaches_school_nurse_and_mash(stage: Stage) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.integration.directory.stage import MASH, Stage
+from tests.integration.directory.area import MASH
+from tests.integration.directory.stage import Stage
 from tests.support.waiting import eventually
 
 

@@ -15,7 +15,8 @@ from sqlalchemy import text
 from schemas.facts import OrganisationRecorded
 from services.directory.import_csv import Progress, UnknownFileError, import_file
 from services.directory.import_lines import CHILD_COLUMNS, ORGANISATION_COLUMNS
-from tests.integration.directory.stage import SCHOOL_A, SCHOOL_B, Stage, nhs_number, upn
+from tests.integration.directory.area import SCHOOL_A, SCHOOL_B, nhs_number, upn
+from tests.integration.directory.stage import Stage
 
 
 def write(path: Path, columns: tuple[str, ...], *rows: dict[str, Any]) -> Path:

@@ -9,7 +9,8 @@ from chassis.process import running
 from schemas.facts import TOPICS, EventAccepted, EventAddressed
 from services.directory.decide import Decided, Decision, NotPossible, Verdict, decide_resolution
 from services.directory.listen import handle_events, publish, subscribe
-from tests.integration.directory.stage import MASH, SCHOOL_A, Stage
+from tests.integration.directory.area import MASH, SCHOOL_A
+from tests.integration.directory.stage import Stage
 from tests.support.waiting import eventually
 
 ROUNDS = 15

@@ -10,15 +10,8 @@ from sqlalchemy import text
 from schemas.facts import ResolutionDecided, ResolutionOverdue
 from services.directory.decide import Decided, Decision, NotPossible
 from services.directory.sweep import tell_overdue
-from tests.integration.directory.stage import (
-    MASH,
-    OTHER_LA,
-    SCHOOL_A,
-    SCHOOL_B,
-    Stage,
-    nhs_number,
-    upn,
-)
+from tests.integration.directory.area import MASH, OTHER_LA, SCHOOL_A, SCHOOL_B, nhs_number, upn
+from tests.integration.directory.stage import Stage
 
 
 async def test_a_verified_number_matches_whatever_the_name_is(stage: Stage) -> None:

@@ -13,7 +13,8 @@ from chassis.credentials import Credentials, make_key
 from chassis.process import Service, create_api
 from services.directory.api import create_router
 from services.directory.tables import Credential
-from tests.integration.directory.stage import FAR_MASH, MASH, SCHOOL_A, Pupil, Stage
+from tests.integration.directory.area import FAR_MASH, MASH, SCHOOL_A, Pupil
+from tests.integration.directory.stage import Stage
 
 
 @pytest.fixture

@@ -14,15 +14,8 @@ from schemas.facts import (
     ResolutionDecided,
 )
 from services.directory.decide import Decision
-from tests.integration.directory.stage import (
-    FAR_MASH,
-    HOSPITAL,
-    MASH,
-    NURSING,
-    SCHOOL_A,
-    SCHOOL_B,
-    Stage,
-)
+from tests.integration.directory.area import FAR_MASH, HOSPITAL, MASH, NURSING, SCHOOL_A, SCHOOL_B
+from tests.integration.directory.stage import Stage
 
 
 async def test_a_retraction_withdraws_from_everyone_who_was_told(stage: Stage) -> None:

@@ -10,7 +10,7 @@ from schemas.examples import load
 from schemas.facts import Addressee, ChildIdentity, EventAddressed, Profile, Sender
 from schemas.organisations import RecipientRole
 from schemas.profiles import Content, render
-from services.health_broker.fhir import Envelope, Party, Rendered, render_message
+from services.health_broker.fhir import Envelope, Party, Rendered, codes, render_message
 
 HOSPITAL = "ods-rxx01"
 AT = datetime(2026, 3, 6, 21, 12, tzinfo=UTC)
@@ -102,3 +102,24 @@ def components(observation: dict[str, Any]) -> dict[str, Any]:
         )
         for one in observation["component"]
     }
+
+
+def text_of(communication: dict[str, Any]) -> str:
+    """The words for a person."""
+    return str(communication["payload"][0]["contentString"])
+
+
+def read_child(patient: dict[str, Any]) -> dict[str, Any]:
+    """What a patient resource tells of a child."""
+    name = patient["name"][0]
+    told: dict[str, Any] = {
+        "family": name["family"],
+        "given": " ".join(name["given"]),
+        "birth": patient["birthDate"],
+    }
+    for one in patient["identifier"]:
+        if one["system"] == codes.NHS_NUMBER:
+            told["number"] = one["value"]
+            status = one["extension"][0]["valueCodeableConcept"]
+            told["status"] = status["coding"][0]["code"]
+    return told

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -26,8 +25,10 @@ from tests.unit.health_broker.samples import (
     addressed,
     components,
     envelope,
+    read_child,
     resource,
     resources,
+    text_of,
     write,
 )
 
@@ -92,12 +93,12 @@ def test_the_message_of_health_minimal_says_each_of_its_fields() -> None:
     said = {
         "profile": header["eventCoding"]["code"],
         "receipt": communication["identifier"][0]["value"],
-        "handling": _text(communication).endswith(content.handling),
+        "handling": text_of(communication).endswith(content.handling),
         "event_type": communication["topic"]["coding"][0]["code"],
         "part": header["reason"]["coding"][0]["code"],
         "corrects": communication.get("inResponseTo"),
-        "held_fields": "To follow" in _text(communication),
-        "child": _read_child(patient),
+        "held_fields": "To follow" in text_of(communication),
+        "child": read_child(patient),
         "incident_at": observation["effectiveDateTime"],
         "present": components(observation)["child-present"],
         "welfare_check_done": components(observation)["welfare-check"],
@@ -141,19 +142,19 @@ def test_the_message_of_missing_alert_says_each_of_its_fields() -> None:
     told = {
         "profile": header["eventCoding"]["code"] == "missing-child-alert",
         "receipt": communication["identifier"][0]["value"] == str(content.receipt),
-        "handling": _text(communication).endswith(content.handling),
+        "handling": text_of(communication).endswith(content.handling),
         "event_type": communication["topic"]["coding"][0]["code"] == "missing-child-alert",
         "part": header["reason"]["coding"][0]["code"] == "new",
         "corrects": "inResponseTo" not in communication,
         "held_fields": "To follow once a person has looked at it: lastSeenPlace."
-        in _text(communication),
-        "child": _read_child(resource(message, "Patient"))["number"] == "9990000018",
+        in text_of(communication),
+        "child": read_child(resource(message, "Patient"))["number"] == "9990000018",
         "grade": said["missing-risk-level"]["coding"][0]["code"] == content.grade,
         "description": said["description"] == content.description,
         "last_seen_at": content.last_seen_at is not None
         and said["last-seen-time"] == content.last_seen_at.isoformat() == flag["period"]["start"],
         "last_seen_place": content.last_seen_place is None and "last-seen-place" not in said,
-        "if_seen": said["contact"] == content.if_seen and content.if_seen in _text(communication),
+        "if_seen": said["contact"] == content.if_seen and content.if_seen in text_of(communication),
     }
     assert all(told.values()), told
     assert set(told) == set(MissingAlert.model_fields)
@@ -176,10 +177,10 @@ def test_the_message_of_missing_found_ends_the_flag_that_the_alert_raised() -> N
     for kind in ("Flag", "Communication", "Patient"):
         assert resource(message, kind)["id"] == resource(raised.bundle, kind)["id"]
     assert communication["identifier"][0]["value"] == str(content.receipt)
-    assert _text(communication).startswith(content.instruction)
+    assert text_of(communication).startswith(content.instruction)
     assert content.child.name is not None
-    assert _read_child(patient)["family"] == content.child.name.family
-    assert "number" not in _read_child(patient)
+    assert read_child(patient)["family"] == content.child.name.family
+    assert "number" not in read_child(patient)
     assert resources(message, "Observation") == []
 
 
@@ -220,7 +221,7 @@ def test_a_withdrawal_names_what_was_sent_and_nothing_of_it(
     communication = resource(message, "Communication")
     assert communication["identifier"][0]["value"] == str(content.receipt)
     assert communication["inResponseTo"][0]["identifier"]["value"] == str(original)
-    assert _text(communication) == f"{content.instruction} {content.handling}"
+    assert text_of(communication) == f"{content.instruction} {content.handling}"
 
 
 def test_domestic_abuse_raises_no_flag_because_it_would_never_end() -> None:
@@ -245,86 +246,6 @@ def test_other_profiles_have_no_message(profile: Profile) -> None:
 
 
 @pytest.mark.parametrize(
-    ("identity", "status"),
-    [
-        ({"nhs_verified": True}, "number-present-and-verified"),
-        ({"nhs_verified": False}, "number-present-but-not-traced"),
-        ({"nhs_number": None}, None),
-    ],
-)
-def test_without_a_verified_number_the_message_goes_to_a_person_and_says_so(
-    identity: dict[str, Any], status: str | None
-) -> None:
-    event = addressed("domestic-abuse.recorded")
-    assert event.identity is not None
-    who = event.identity.model_copy(update=identity)
-    data = {**event.data, "children": [{**event.data["children"][0], "child": {}}]}
-    event = event.model_copy(update={"identity": who, "data": data})
-    _, rendered = write(Profile.HEALTH_MINIMAL, event)
-    assert find_faults(rendered.bundle) == []
-    patient = _read_child(resource(rendered.bundle, "Patient"))
-    assert patient.get("status") == status
-    header = resource(rendered.bundle, "MessageHeader")
-    text = _text(resource(rendered.bundle, "Communication"))
-    staffed = status != "number-present-and-verified"
-    assert (header["meta"].get("tag") == [codes.STAFFED_MAILBOX]) is staffed
-    assert ("do not file automatically" in text) is staffed
-
-
-@pytest.mark.parametrize(
-    ("precision", "shown"),
-    [("exact", "2012-09-01"), ("estimated", "2012-09-01"), ("month", "2012-09"), ("year", "2012")],
-)
-def test_a_birth_date_is_told_no_more_exactly_than_it_is_known(precision: str, shown: str) -> None:
-    event = addressed("missing.reported", identity=None)
-    child = {"dateOfBirth": {"value": "2012-09-01", "precision": precision}}
-    data = {**event.data, "children": [{**event.data["children"][0], "child": child}]}
-    _, rendered = write(Profile.MISSING_ALERT, event.model_copy(update={"data": data}))
-    patient = resource(rendered.bundle, "Patient")
-    assert patient["birthDate"] == shown
-    assert ("_birthDate" in patient) is (precision == "estimated")
-    assert find_faults(rendered.bundle) == []
-
-
-def test_an_unborn_child_is_told_by_the_expected_date() -> None:
-    event = addressed("domestic-abuse.recorded", identity=None)
-    child = {"expectedDateOfDelivery": "2026-07-01", "name": {"family": "Sample"}}
-    data = {**event.data, "children": [{**event.data["children"][0], "child": child}]}
-    _, rendered = write(Profile.HEALTH_MINIMAL, event.model_copy(update={"data": data}))
-    patient = resource(rendered.bundle, "Patient")
-    assert patient["extension"][0]["valueDate"] == "2026-07-01"
-    assert find_faults(rendered.bundle) == []
-
-
-def test_a_restatement_changes_what_was_told_and_is_new_to_whom_nothing_was_told() -> None:
-    original = uuid4()
-    event = addressed("missing.reported", supersedes=original)
-    concerns = (original,)
-    _, update = write(Profile.MISSING_ALERT, event, concerns=concerns, told_before=True)
-    _, new = write(Profile.MISSING_ALERT, event, concerns=(original,))
-    for rendered, reason in ((update, "update"), (new, "new")):
-        header = resource(rendered.bundle, "MessageHeader")
-        assert header["reason"]["coding"][0]["code"] == reason == rendered.reason
-        answered = resource(rendered.bundle, "Communication")["inResponseTo"]
-        assert answered[0]["identifier"]["value"] == str(original)
-
-
-def test_siblings_of_one_event_share_no_id_but_the_event_s() -> None:
-    first = addressed("domestic-abuse.recorded")
-    second = first.model_copy(update={"child_id": uuid4(), "child_index": 1})
-    ids = [
-        {
-            entry["fullUrl"]
-            for entry in write(Profile.HEALTH_MINIMAL, one, notice=uuid4())[1].bundle["entry"]
-        }
-        for one in (first, second)
-    ]
-    _, rendered = write(Profile.HEALTH_MINIMAL, first)
-    organisations = {f"urn:uuid:{one['id']}" for one in resources(rendered.bundle, "Organization")}
-    assert ids[0] & ids[1] == organisations
-
-
-@pytest.mark.parametrize(
     "event_type", ["domestic-abuse.recorded", "missing.reported", "missing.found"]
 )
 def test_nothing_of_the_event_outside_the_profile_is_in_the_message(event_type: str) -> None:
@@ -338,43 +259,6 @@ def test_nothing_of_the_event_outside_the_profile_is_in_the_message(event_type: 
     assert told < set(_marks(marked))
     assert "MARKPOLICE" not in rendered.as_bytes().decode()
     assert "address" not in rendered.as_bytes().decode()
-
-
-def test_text_that_fhir_forbids_is_cleaned() -> None:
-    event = addressed("missing.reported")
-    item = {**event.data["children"][0], "description": "Tall\x01\x1f, dark\thair\nglasses"}
-    event = event.model_copy(update={"data": {**event.data, "children": [item]}})
-    _, rendered = write(Profile.MISSING_ALERT, event)
-    told = components(resource(rendered.bundle, "Observation"))["description"]
-    assert told == "Tall  , dark\thair\nglasses"
-    assert find_faults(rendered.bundle) == []
-
-
-def test_times_are_said_as_england_reads_them() -> None:
-    event = addressed("domestic-abuse.recorded")
-    at = datetime(2026, 7, 1, 22, 30, tzinfo=UTC)
-    data = {**event.data, "attendedAt": at.isoformat()}
-    _, rendered = write(Profile.HEALTH_MINIMAL, event.model_copy(update={"data": data}))
-    assert "on 1 July 2026 at 23:30" in _text(resource(rendered.bundle, "Communication"))
-
-
-def _text(communication: dict[str, Any]) -> str:
-    return str(communication["payload"][0]["contentString"])
-
-
-def _read_child(patient: dict[str, Any]) -> dict[str, Any]:
-    name = patient["name"][0]
-    told: dict[str, Any] = {
-        "family": name["family"],
-        "given": " ".join(name["given"]),
-        "birth": patient["birthDate"],
-    }
-    for one in patient["identifier"]:
-        if one["system"] == codes.NHS_NUMBER:
-            told["number"] = one["value"]
-            status = one["extension"][0]["valueCodeableConcept"]
-            told["status"] = status["coding"][0]["code"]
-    return told
 
 
 _FREE = {"given", "family", "description", "lastSeenPlace", "ifSeen", "circumstances", "words"} | {
