@@ -21,6 +21,7 @@ from aiokafka.errors import (
 )
 from prometheus_client import Counter
 
+from bus.connections import connections_closed
 from bus.consume import Consumer
 from bus.deadline import within
 from bus.facts import Fact, Subscription
@@ -55,6 +56,10 @@ class KafkaReader:
 
     async def run(self) -> None:
         """Join, poll, handle, commit."""
+        with connections_closed():
+            await self._read()
+
+    async def _read(self) -> None:
         settings = self._settings
         client = AIOKafkaConsumer(
             bootstrap_servers=settings.kafka_servers,
@@ -85,7 +90,7 @@ class KafkaReader:
                 if not records:
                     continue
                 read = [
-                    _read(record, settings.topic_prefix)
+                    _fact_of(record, settings.topic_prefix)
                     for partition in records.values()
                     for record in partition
                 ]
@@ -144,6 +149,11 @@ class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]
 
 async def make_topics(settings: BusSettings, topics: Sequence[str]) -> None:
     """Make the topics with a fixed partition count; those that exist are left alone."""
+    with connections_closed():
+        await _make_topics(settings, topics)
+
+
+async def _make_topics(settings: BusSettings, topics: Sequence[str]) -> None:
     client = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_servers)
     try:
         await within(CALL_SECONDS, client.start())
@@ -166,11 +176,14 @@ async def make_topics(settings: BusSettings, topics: Sequence[str]) -> None:
 
 async def check_broker(settings: BusSettings) -> None:
     """Raise when no broker answers."""
-    client = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_servers, request_timeout_ms=1500)
-    try:
-        await within(1.5, client.start())
-    finally:
-        await within(1.5, client.close())
+    with connections_closed():
+        client = AIOKafkaAdminClient(
+            bootstrap_servers=settings.kafka_servers, request_timeout_ms=1500
+        )
+        try:
+            await within(1.5, client.start())
+        finally:
+            await within(1.5, client.close())
 
 
 def headers_of(fact: Fact) -> list[tuple[str, bytes]]:
@@ -188,7 +201,7 @@ def headers_of(fact: Fact) -> list[tuple[str, bytes]]:
     return headers
 
 
-def _read(record: object, prefix: str) -> Fact:
+def _fact_of(record: object, prefix: str) -> Fact:
     headers = {name: value.decode() for name, value in record.headers}  # type: ignore[attr-defined]
     time = headers.get("ce_time")
     return Fact(

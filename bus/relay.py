@@ -17,6 +17,7 @@ from prometheus_client import Counter, Gauge
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from bus.connections import connections_closed
 from bus.deadline import within
 from bus.facts import Fact
 from bus.kafka import headers_of
@@ -63,19 +64,25 @@ class Relay:
         lost, the lead is lost and the position cannot move."""
         async with self._database.reading() as session:
             await session.execute(_MAKE, {"reader": RELAY})
-            while not await _lead(session):  # noqa: ASYNC110 - PostgreSQL has no event for it
+            while not await _leads(session):  # noqa: ASYNC110 - PostgreSQL has no event for it
                 await asyncio.sleep(CANDIDATE_SECONDS)
             relay_leads.set(1)
-            producer = self._producer()
             try:
-                await within(self._settings.send_seconds, producer.start())
-                await self._carry(session, producer)
+                with connections_closed():
+                    await self._lead(session)
             finally:
                 relay_leads.set(0)
-                await _discard(producer)
                 # The connection goes back to the pool, so its session lock must not stay.
                 with contextlib.suppress(SQLAlchemyError):
                     await session.execute(text("select pg_advisory_unlock_all()"))
+
+    async def _lead(self, session: Session) -> None:
+        producer = self._producer()
+        try:
+            await within(self._settings.send_seconds, producer.start())
+            await self._carry(session, producer)
+        finally:
+            await _discard(producer)
 
     async def _carry(self, session: Session, producer: AIOKafkaProducer) -> None:
         position: int = (await session.execute(_FIND, {"reader": RELAY})).scalar_one()
@@ -132,7 +139,7 @@ class Relay:
         )
 
 
-async def _lead(session: Session) -> bool:
+async def _leads(session: Session) -> bool:
     """Whether this connection now holds the relay's lock."""
     return bool((await session.execute(_LEAD, {"lock": RELAY_LOCK})).scalar())
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from deploy.kafka.broker import LocalKafka
@@ -74,6 +75,16 @@ class Choice:
 
     kind: Kind
     told: str
+
+
+def connections_to(servers: str) -> list[str]:
+    """This process's connections to these brokers, whatever their state: address and state."""
+    ports = {int(one.rsplit(":", 1)[1]) for one in servers.split(",")}
+    return [
+        f"{one.laddr.ip}:{one.laddr.port} {one.status}"
+        for one in psutil.Process().net_connections("tcp")
+        if one.raddr and one.raddr.port in ports
+    ]
 
 
 def choose(environment: Mapping[str, str]) -> Choice:
