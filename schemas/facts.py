@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 
 from pydantic import Field
 
+from schemas.blocks import OrderInForce
 from schemas.model import Model
 from schemas.organisations import Organisation, RecipientRole
 
@@ -125,9 +126,11 @@ class EventAddressed(_AboutEvent):
     fact_type: ClassVar[str] = "event.addressed"
     topic: ClassVar[str] = "addressed"
 
-    child_index: int = Field(ge=0, description="Position in `data.children`.")
+    child_index: int = Field(ge=0, description="Position in `data.children`; a derived one: past.")
     child_id: UUID
+    derived: bool = Field(default=False, description="Added by a known link; not named by sender.")
     identity: ChildIdentity | None = None
+    orders: tuple[OrderInForce, ...] = ()
     part: Part = "whole"
     held: tuple[str, ...] = Field(
         default=(), description="JSON pointers into `data` of text that awaits a person."
@@ -209,6 +212,25 @@ class EventApplied(_Fact):
     key: str
     at: datetime
     outcome: str = "applied"
+
+    def bus_key(self) -> str:
+        return self.key
+
+
+class PersonLinkMissing(_Fact):
+    """An agency's record of an adult lacks a child that another source links; never which."""
+
+    fact_type: ClassVar[str] = "person.link-missing"
+    topic: ClassVar[str] = "addressed"
+
+    finding: UUID
+    receipt: UUID
+    key: str
+    agency: str = Field(description="Whose record it is: it is told, by its event's progress.")
+    child_index: int
+    adults: tuple[int, ...] = Field(description="Positions in the event's `adults`.")
+    state: Literal["open", "answered", "withdrawn"]
+    at: datetime
 
     def bus_key(self) -> str:
         return self.key
@@ -360,6 +382,7 @@ _ALL: tuple[type[_Fact], ...] = (
     ResolutionDecided,
     ResolutionOverdue,
     EventApplied,
+    PersonLinkMissing,
     EventRetracted,
     OrganisationRecorded,
     ClockMissed,

@@ -1,4 +1,4 @@
-"""`python -m services.directory [serve | settings | import FILE.csv | reviewer …]`."""
+"""`python -m services.directory [serve | settings | import FILE.csv | links-missing | …]`."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from services.directory.import_csv import (
 )
 from services.directory.partnership import Partnership
 from services.directory.policy import read_policy
+from services.directory.report_links import count_links
 from services.directory.settings import KNOWN_GROUPS, Settings
 from services.directory.tables import Credential
 
@@ -49,6 +50,8 @@ def main() -> int:
     configure_logs(settings.log)
     if chosen.command == "import":
         return asyncio.run(_import(settings, chosen.file))
+    if chosen.command == "links-missing":
+        return asyncio.run(_print_links_missing(settings))
     if chosen.command == "reviewer":
         return asyncio.run(_change_reviewer(settings, chosen))
     run(_serve(settings))
@@ -62,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("settings", help="print the settings, secrets masked")
     load = commands.add_parser("import", help="load organisations or children from a CSV file")
     load.add_argument("file", type=Path)
+    commands.add_parser("links-missing", help="per agency: links that its records lack")
     reviewer = commands.add_parser("reviewer", help="keys of those who decide")
     reviewer.add_argument("action", choices=("add", "rotate", "revoke"))
     reviewer.add_argument("organisation", help="the id of a social-care organisation")
@@ -141,6 +145,20 @@ async def _import_with_bar(
 def _say_progress(progress: Progress) -> None:
     percent = 100 * progress.bytes_read // max(progress.bytes_total, 1)
     sys.stderr.write(f"{percent} %, {progress.written + progress.skipped} lines\n")
+
+
+async def _print_links_missing(settings: Settings) -> int:
+    database = Database(settings.database, "directory-links")
+    try:
+        async with database.reading() as session:
+            rows = await count_links(session)
+    finally:
+        await database.close()
+    for row in rows:
+        oldest = row.oldest_open.isoformat() if row.oldest_open else "-"
+        counts = f"open {row.open}, answered {row.answered}, withdrawn {row.withdrawn}"
+        sys.stdout.write(f"{row.agency}: {counts}, oldest open {oldest}\n")
+    return 0
 
 
 async def _change_reviewer(settings: Settings, chosen: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ from services.directory.situation import Situation
 STAFF_ALLEGED = "somebody who works there is alleged to be involved"
 STAFF_INVOLVED = "staff-involved"
 CHILDMINDER = "childminder"
+PARENT_WORKS_THERE = "parent-works-there"
 
 TEXT_PROFILES = frozenset(
     {
@@ -111,6 +112,9 @@ def _place(outcome: Evaluation, line: Line, found: Found, at: Situation) -> None
     if withheld is None and roles and found.role not in _NEVER_REPLACED:
         outcome.pending.append(one)
         outcome.checks.append(f"{STAFF_INVOLVED}:{one.organisation}")
+    elif withheld is None and found.ids & at.family.work_at and found.role not in _NEVER_REPLACED:
+        outcome.pending.append(one)
+        outcome.checks.append(f"{PARENT_WORKS_THERE}:{one.organisation}")
     elif withheld is None and found.ids & settings.childminders:
         outcome.pending.append(one)
         outcome.checks.append(f"{CHILDMINDER}:{one.organisation}")

@@ -21,6 +21,7 @@ from schemas.facts import (
     ResolutionDecided,
 )
 from schemas.organisations import RecipientRole
+from services.directory.add_linked import LINKED_CHILD
 from services.directory.address import record_addressed
 from services.directory.ask import Question, address, ask_people, head_of
 from services.directory.organisations import Needs, read_organisations
@@ -28,6 +29,7 @@ from services.directory.partnership import SOURCE, Partnership
 from services.directory.policy import Line, When
 from services.directory.record_event import read_event
 from services.directory.track_missing import forget_event
+from services.directory.withdraw_links import withdraw_links
 
 RETRACTION = "event.retracted"
 ANY_CORRECTION = "any correction"
@@ -44,6 +46,9 @@ IDENTITY_REASONS = (
     "unborn",
 )
 """Why a person must say who a child is."""
+
+_WAITED_FOR = (*IDENTITY_REASONS, LINKED_CHILD)
+"""While one of these is open, nobody can say who is no longer entitled."""
 
 _BURY = text("""
     insert into directory.tombstone (receipt, by_receipt, replaced, recorded_at)
@@ -155,6 +160,8 @@ async def _end(
         session, superseded, list(earlier.children.values()) if earlier else []
     )
     changed = await session.execute(_FORGET_ENROLMENTS, {"receipt": superseded})
+    if earlier is not None:
+        facts += await withdraw_links(session, partnership, earlier.event, event)
     reason = None
     if earlier is not None and not replaced:
         if missing_again:
@@ -176,7 +183,7 @@ async def withdraw_unentitled(
     if event.supersedes is None:
         return []
     waiting = await session.execute(
-        _IS_WAITING, {"receipt": event.receipt, "reasons": list(IDENTITY_REASONS)}
+        _IS_WAITING, {"receipt": event.receipt, "reasons": list(_WAITED_FOR)}
     )
     if waiting.first() is not None:
         return []

@@ -26,6 +26,7 @@ from schemas.facts import (
     EventRetracted,
     NoticeEscalated,
     NoticeFact,
+    PersonLinkMissing,
     ResolutionDecided,
     ResolutionNeeded,
     ResolutionOverdue,
@@ -43,14 +44,16 @@ _STATE_OF = {fact: fact.fact_type.removeprefix("notice.") for fact in NOTICE_FAC
 _TIMES = tuple(f"{state}_at" for state in (*STATES, "escalated"))
 
 _TELL_CHILDREN = text("""
-    insert into intake.progress_child as p (receipt, child_index, child_id, named, addressed_at)
-    select receipt, child_index, child_id, named, addressed_at
+    insert into intake.progress_child as p (receipt, child_index, child_id, named, derived,
+           addressed_at)
+    select receipt, child_index, child_id, named, derived, addressed_at
       from json_to_recordset(cast(:rows as json))
-           as r(receipt uuid, child_index int, child_id uuid, named boolean,
+           as r(receipt uuid, child_index int, child_id uuid, named boolean, derived boolean,
                 addressed_at timestamptz)
      order by receipt, child_index, child_id
     on conflict (receipt, child_index, child_id) do update
        set named = p.named and excluded.named,
+           derived = p.derived and excluded.derived,
            addressed_at = least(p.addressed_at, excluded.addressed_at)""")
 
 _TELL_NOTICES = text(f"""
@@ -114,6 +117,20 @@ _TELL_CLOCKS = text("""
        set missed_at = least(p.missed_at, excluded.missed_at)""")
 
 
+_TELL_LINKS = text("""
+    insert into intake.progress_link as p (finding, receipt, child_index, adults, raised_at,
+           answered_at, withdrawn_at)
+    select finding, receipt, child_index, adults, open_at, answered_at, withdrawn_at
+      from json_to_recordset(cast(:rows as json))
+           as r(finding uuid, receipt uuid, child_index int, adults jsonb, open_at timestamptz,
+                answered_at timestamptz, withdrawn_at timestamptz)
+     order by finding
+    on conflict (finding) do update
+       set raised_at = least(p.raised_at, excluded.raised_at),
+           answered_at = least(p.answered_at, excluded.answered_at),
+           withdrawn_at = least(p.withdrawn_at, excluded.withdrawn_at)""")
+
+
 LINGER_SECONDS = 0.05
 """A sender looks at its event after seconds; facts that gather so long cost a tenth each."""
 
@@ -144,6 +161,7 @@ class Told:
         self.resolutions: dict[UUID, Row] = {}
         self.outcomes: dict[tuple[UUID, str, UUID], Row] = {}
         self.clocks: dict[tuple[UUID, str], Row] = {}
+        self.links: dict[UUID, Row] = {}
 
     def statements(self) -> list[tuple[TextClause, list[Row]]]:
         """Each statement with its rows."""
@@ -153,6 +171,7 @@ class Told:
             (_TELL_RESOLUTIONS, list(self.resolutions.values())),
             (_TELL_OUTCOMES, list(self.outcomes.values())),
             (_TELL_CLOCKS, list(self.clocks.values())),
+            (_TELL_LINKS, list(self.links.values())),
         ]
 
     def hear(self, fact: Fact) -> None:
@@ -182,6 +201,15 @@ class Told:
                 self._hear_outcome(
                     said.retracts, "retracted", said.receipt, said.at, None, said.replaced_by
                 )
+            case PersonLinkMissing():
+                link = {
+                    "finding": said.finding,
+                    "receipt": said.receipt,
+                    "child_index": said.child_index,
+                    "adults": list(said.adults),
+                    f"{said.state}_at": said.at,
+                }
+                _merge(self.links, said.finding, link)
             case ClockMissed():
                 row = {
                     "receipt": said.receipt,
@@ -200,7 +228,9 @@ class Told:
             "receipt": said.receipt,
             "child_index": said.child_index,
             "child_id": said.child_id,
-            "named": said.identity is not None,
+            # Nor where the sender may not know the child: by a link that is not its own.
+            "named": said.identity is not None and not said.derived,
+            "derived": said.derived,
             "addressed_at": at,
         }
         _merge(self.children, (said.receipt, said.child_index, said.child_id), child)

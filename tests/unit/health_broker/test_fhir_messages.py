@@ -98,6 +98,7 @@ def test_the_message_of_health_minimal_says_each_of_its_fields() -> None:
         "part": header["reason"]["coding"][0]["code"],
         "corrects": communication.get("inResponseTo"),
         "held_fields": "To follow" in text_of(communication),
+        "derived": "Not named by the sender" in text_of(communication) or None,
         "child": read_child(patient),
         "incident_at": observation["effectiveDateTime"],
         "present": components(observation)["child-present"],
@@ -115,6 +116,7 @@ def test_the_message_of_health_minimal_says_each_of_its_fields() -> None:
         "part": "new",
         "corrects": None,
         "held_fields": False,
+        "derived": content.derived,
         "child": {
             "family": content.child.name.family,
             "given": content.child.name.given,
@@ -148,6 +150,7 @@ def test_the_message_of_missing_alert_says_each_of_its_fields() -> None:
         "corrects": "inResponseTo" not in communication,
         "held_fields": "To follow once a person has looked at it: lastSeenPlace."
         in text_of(communication),
+        "derived": content.derived is None and "Not named" not in text_of(communication),
         "child": read_child(resource(message, "Patient"))["number"] == "9990000018",
         "grade": said["missing-risk-level"]["coding"][0]["code"] == content.grade,
         "description": said["description"] == content.description,
