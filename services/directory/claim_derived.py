@@ -28,6 +28,7 @@ from services.directory.evaluate import TEXT_PROFILES
 from services.directory.organisations import Needs, read_organisations
 from services.directory.partnership import SOURCE, Partnership
 from services.directory.read_family import read_orders
+from services.directory.report_links import withdraw_finding
 from services.directory.situation import Case
 
 _FORGET = text("""
@@ -85,6 +86,7 @@ async def claim_derived(
         )
         for row in await session.execute(_CLOSE, values)
     ]
+    facts += await withdraw_finding(session, partnership, event.receipt, case.child.id)
     await session.execute(_MOVE_QUESTIONS, values)
     told = [
         row

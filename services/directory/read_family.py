@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -25,20 +26,29 @@ _ORDERS = text("""
      order by child, from_date, receipt""")
 
 _WORK = text("""
-    select r.child, a.works_at
+    select r.child, a.works_at, r.kind, a.given_name, a.family_name
       from directory.relationship r join directory.adult a on a.id = r.adult
      where r.child = any(cast(:children as uuid[])) and r.withdrawn_at is null
-       and r.kind = any(:parents) and a.works_at is not null
+       and a.works_at is not null
        and (r.from_date is null or r.from_date <= :today)
        and (r.to_date is null or r.to_date >= :today)""")
 
 
+class Worker(NamedTuple):
+    """An adult of a child, and the organisation where that adult works."""
+
+    works_at: str
+    kind: str
+    given_name: str
+    family_name: str
+
+
 @dataclass
 class Family:
-    """Of one child. `work_at`: organisations where a parent works."""
+    """Of one child: the orders in force, and the adults of whom it is known where they work."""
 
     orders: list[OrderInForce] = field(default_factory=list)
-    work_at: set[str] = field(default_factory=set)
+    workers: list[Worker] = field(default_factory=list)
 
 
 async def read_families(
@@ -46,10 +56,11 @@ async def read_families(
 ) -> dict[UUID, Family]:
     """By child; a child about whom nothing is kept is left out."""
     wanted = sorted(set(children))
-    values = {"children": wanted, "today": today, "parents": list(PARENTS)}
+    values = {"children": wanted, "today": today}
     families: dict[UUID, Family] = {}
     for row in await session.execute(_WORK, values):
-        families.setdefault(row.child, Family()).work_at.add(row.works_at)
+        worker = Worker(row.works_at, row.kind, row.given_name, row.family_name)
+        families.setdefault(row.child, Family()).workers.append(worker)
     for child, orders in (await read_orders(session, wanted, today)).items():
         families.setdefault(child, Family()).orders = orders
     return families

@@ -58,6 +58,11 @@ _WITHDRAW = text("""
             where o.receipt = m.receipt and o.child_id = m.child_id and r.withdrawn_at is null)
     returning m.*""")
 
+_WITHDRAW_ONE = text("""
+    update directory.link_missing set state = 'withdrawn', ended_at = :at
+     where receipt = :receipt and child_id = :child and state = 'open'
+    returning *""")
+
 _COUNT = text("""
     select agency, count(*) filter (where state = 'open') as open,
            count(*) filter (where state = 'answered') as answered,
@@ -130,6 +135,14 @@ async def withdraw_findings(
     """The assertion is taken back, and nothing else says so: the record lacks nothing."""
     values = {"relationship": relationship, "at": partnership.clock()}
     return _counted([_fact(row) for row in await session.execute(_WITHDRAW, values)])
+
+
+async def withdraw_finding(
+    session: Session, partnership: Partnership, receipt: UUID, child: UUID
+) -> list[Publishable]:
+    """The sender had listed the child after all: its record lacks nothing."""
+    values = {"receipt": receipt, "child": child, "at": partnership.clock()}
+    return _counted([_fact(row) for row in await session.execute(_WITHDRAW_ONE, values)])
 
 
 async def count_links(session: Session) -> Sequence[Any]:

@@ -35,10 +35,7 @@ _RESTATE = text("""
     update directory.derived_link set relationship = :by where relationship = :receipt""")
 
 _UNSUPPORTED = text("""
-    select d.receipt, d.child_id, d.child_index,
-           exists (select 1 from directory.addressed a
-                    where a.receipt = d.receipt and a.child_id = d.child_id
-                      and a.withheld is null) as told
+    select d.receipt, d.child_id, d.child_index
       from directory.derived_link l
       join directory.derived d on d.receipt = l.receipt and d.child_id = l.child_id
      where l.relationship = :receipt
@@ -48,6 +45,10 @@ _UNSUPPORTED = text("""
              join directory.relationship r on r.receipt = o.relationship
             where o.receipt = d.receipt and o.child_id = d.child_id and r.withdrawn_at is null)
      order by d.receipt, d.child_id""")
+
+_TOLD = text("""
+    select 1 from directory.addressed
+     where receipt = :receipt and child_id = :child and withheld is null limit 1""")
 
 _CLOSE = text("""
     update directory.resolution
@@ -104,7 +105,9 @@ async def withdraw_links(
             )
             for one in closed
         ]
-        if row.told:
+        # Only now: closing waits for a person who is about to let the child be told of.
+        told = await session.execute(_TOLD, {"receipt": row.receipt, "child": row.child_id})
+        if told.first() is not None:
             child = (await read_children(session, [row.child_id])).get(row.child_id)
             questions.append(Question(incident, LINK_WITHDRAWN, row.child_index, child))
     return [*facts, *await ask_people(session, partnership, questions)]

@@ -142,6 +142,7 @@ async def test_a_listed_child_who_proves_to_be_the_derived_one_keeps_one_notice_
     assert heard.reasons == ["possible-candidates"]
     outcome, after = await known.decide(heard.needed[0].resolution, Decision.THIS_CHILD, child.id)
     assert isinstance(outcome, Decided)
+    assert [one.state for one in after.of(PersonLinkMissing)] == ["withdrawn"]
     (fact,) = after.addressed
     assert (fact.child_index, fact.derived, fact.part) == (0, False, "text")
     assert after.organisations(child.id) == THREE

@@ -261,6 +261,16 @@ async def test_a_parent_who_works_at_the_school_is_a_question_first(known: Stage
     assert after.organisations(child.id) == {SCHOOL_A}
 
 
+async def test_a_grandparent_at_the_school_is_a_conflict_only_where_alleged(known: Stage) -> None:
+    child = await known.child()
+    link = asserted(known, child, adult={"worksAt": SCHOOL_A}, kind="grandparent")
+    await applied(known, link)
+    assert SCHOOL_A in (await known.feed(known.abuse(child.sent()))).organisations()
+    heard = await known.feed(incident(known, child.sent()))
+    assert SCHOOL_A not in heard.organisations()
+    assert heard.reasons == ["recipient-to-check"]
+
+
 async def test_an_order_in_force_is_told_to_the_school_by_name_only(known: Stage) -> None:
     child = await known.child()
     await applied(known, order(known, child), order(known, child, endsOn="2026-03-01"))

@@ -133,6 +133,17 @@ def test_the_message_of_health_minimal_says_each_of_its_fields() -> None:
     assert set(said) == set(HealthMinimal.model_fields)
 
 
+def test_a_child_whom_no_sender_listed_gives_a_valid_message_that_says_so() -> None:
+    event = addressed("domestic-abuse.recorded", child_index=9, derived=True)
+    content, rendered = write(Profile.HEALTH_MINIMAL, event)
+    assert find_faults(rendered.bundle) == []
+    communication = resource(rendered.bundle, "Communication")
+    assert "Not named by the sender" in text_of(communication)
+    assert read_child(resource(rendered.bundle, "Patient"))["given"] == "Jane"
+    assert "component" not in resource(rendered.bundle, "Observation")
+    assert isinstance(content, HealthMinimal)
+
+
 def test_the_message_of_missing_alert_says_each_of_its_fields() -> None:
     event = addressed("missing.reported", held=("/children/0/lastSeenPlace",))
     content, rendered = write(Profile.MISSING_ALERT, event)
