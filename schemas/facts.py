@@ -202,22 +202,25 @@ class ResolutionOverdue(_Fact):
         return self.key
 
 
-class EventApplied(_Fact):
+class _ByKey(_Fact):
+    key: str
+
+    def bus_key(self) -> str:
+        return self.key
+
+
+class EventApplied(_ByKey):
     """An event that changes the directory itself (an enrolment, an organisation) took effect."""
 
     fact_type: ClassVar[str] = "event.applied"
     topic: ClassVar[str] = "addressed"
 
     receipt: UUID
-    key: str
     at: datetime
     outcome: str = "applied"
 
-    def bus_key(self) -> str:
-        return self.key
 
-
-class PersonLinkMissing(_Fact):
+class PersonLinkMissing(_ByKey):
     """An agency's record of an adult lacks a child that another source links; never which."""
 
     fact_type: ClassVar[str] = "person.link-missing"
@@ -225,18 +228,14 @@ class PersonLinkMissing(_Fact):
 
     finding: UUID
     receipt: UUID
-    key: str
     agency: str = Field(description="Whose record it is: it is told, by its event's progress.")
     child_index: int
     adults: tuple[int, ...] = Field(description="Positions in the event's `adults`.")
     state: Literal["open", "answered", "withdrawn"]
     at: datetime
 
-    def bus_key(self) -> str:
-        return self.key
 
-
-class EventRetracted(_Fact):
+class EventRetracted(_ByKey):
     """An event must be told no further; `retracts` may not have arrived yet (a tombstone)."""
 
     fact_type: ClassVar[str] = "event.retracted"
@@ -244,12 +243,8 @@ class EventRetracted(_Fact):
 
     receipt: UUID
     retracts: UUID
-    key: str
     at: datetime
     replaced_by: UUID | None = None
-
-    def bus_key(self) -> str:
-        return self.key
 
 
 class OrganisationRecorded(_Fact):

@@ -13,11 +13,14 @@ from uuid import UUID
 from sqlalchemy import text
 
 from chassis.database import Session
+from chassis.telemetry import logger
 from schemas.facts import EventAccepted
 from services.directory.ask import Question
 from services.directory.find_linked import Linked
 from services.directory.partnership import Partnership
 from services.directory.situation import Case
+
+log = logger("directory.add_linked")
 
 LINKED_CHILD = "linked-child"
 """Why a person is asked whether a child, found through an adult, is told of."""
@@ -65,6 +68,12 @@ async def add_linked(
                 }
             )
     if rows:
+        log.info(
+            "children_linked",
+            receipts=sorted({str(row["receipt"]) for row in rows}),
+            told=len(cases),
+            asked=len(questions),
+        )
         values = {"rows": json.dumps(rows)}
         await session.execute(_RECORD, {**values, "at": partnership.clock()})
         await session.execute(_RECORD_LINKS, values)

@@ -44,16 +44,16 @@ _STATE_OF = {fact: fact.fact_type.removeprefix("notice.") for fact in NOTICE_FAC
 _TIMES = tuple(f"{state}_at" for state in (*STATES, "escalated"))
 
 _TELL_CHILDREN = text("""
-    insert into intake.progress_child as p (receipt, child_index, child_id, named, derived,
+    insert into intake.progress_child as p (receipt, child_index, child_id, named, listed,
            addressed_at)
-    select receipt, child_index, child_id, named, derived, addressed_at
+    select receipt, child_index, child_id, named, listed, addressed_at
       from json_to_recordset(cast(:rows as json))
-           as r(receipt uuid, child_index int, child_id uuid, named boolean, derived boolean,
+           as r(receipt uuid, child_index int, child_id uuid, named boolean, listed boolean,
                 addressed_at timestamptz)
      order by receipt, child_index, child_id
     on conflict (receipt, child_index, child_id) do update
        set named = p.named and excluded.named,
-           derived = p.derived and excluded.derived,
+           listed = p.listed and excluded.listed,
            addressed_at = least(p.addressed_at, excluded.addressed_at)""")
 
 _TELL_NOTICES = text(f"""
@@ -230,7 +230,7 @@ class Told:
             "child_id": said.child_id,
             # Nor where the sender may not know the child: by a link that is not its own.
             "named": said.identity is not None and not said.derived,
-            "derived": said.derived,
+            "listed": not said.derived,
             "addressed_at": at,
         }
         _merge(self.children, (said.receipt, said.child_index, said.child_id), child)

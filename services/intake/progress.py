@@ -50,7 +50,7 @@ _EVENT = text("""
     select receipt, type, version, occurred_at, accepted_at, due_at, supersedes, flags
       from intake.event where receipt = :receipt and organisation = :organisation""")
 _CHILDREN = text("""
-    select child_index, child_id, named, derived, addressed_at from intake.progress_child
+    select child_index, child_id, named, listed, addressed_at from intake.progress_child
      where receipt = :receipt order by child_index, addressed_at""")
 _NOTICES = text(f"""
     select child_index, child_id, part, rung, organisation, name, role, profile, reasons,
@@ -172,7 +172,7 @@ def _children(
     for row in notices:
         told.setdefault(row.child_index, []).append(_recipient(row, _is_named(row, named)))
     known = {one.child_index for one in asked if one.child_index is not None}
-    derived = {row.child_index for row in children if row.derived}
+    derived = {row.child_index for row in children if not row.listed}
     derived |= {one.child_index for one in asked if one.reason == LINKED_CHILD}
     return tuple(
         Child(

@@ -96,7 +96,7 @@ class ProgressChild(Row, table=True):
     """A child of an event for whom it is known who must be told.
 
     `named`: its recipients may be shown by name; otherwise by role only (restricted identity, or a
-    child whom the sender did not name: `derived`).
+    child whom the sender did not list).
     """
 
     __tablename__ = "progress_child"
@@ -106,7 +106,7 @@ class ProgressChild(Row, table=True):
     child_index: int = Field(primary_key=True)
     child_id: UUID = Field(primary_key=True)
     named: bool
-    derived: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
+    listed: bool = Field(default=True, sa_column_kwargs={"server_default": "true"})
     addressed_at: datetime = Field(sa_type=DateTime(timezone=True))
 
 

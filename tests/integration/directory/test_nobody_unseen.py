@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 
 import pytest
 from sqlalchemy import text
@@ -234,6 +235,57 @@ async def test_a_text_that_speaks_of_a_child_is_still_a_question(known: Stage) -
     heard = await known.feed(incident(known, textSpeaksOfChild=True))
     assert heard.organisations(child.id) == THREE
     assert heard.reasons == ["children-not-named"]
+
+
+async def test_a_text_that_speaks_of_one_more_child_than_are_listed_is_a_question(
+    known: Stage,
+) -> None:
+    child = await known.child()
+    heard = await known.feed(incident(known, child.sent(), textSpeaksOfChild=True))
+    assert heard.organisations(child.id) == THREE
+    assert heard.reasons == ["children-not-named"]
+
+
+async def test_a_child_linked_to_both_adults_is_told_of_once(known: Stage) -> None:
+    child = await known.child(household="house-1")
+    mother = {
+        "name": {"given": "Jo", "family": "Specimen"},
+        "dateOfBirth": {"value": "1988-07-01", "precision": "exact"},
+    }
+    await applied(
+        known,
+        asserted(known, child, sameHousehold=None),
+        asserted(known, child, adult=mother, kind="mother"),
+    )
+    heard = await known.feed(known.abuse(adults=[FATHER, mother]))
+    (fact,) = heard.addressed
+    assert (fact.child_id, heard.needed) == (child.id, [])
+
+
+async def test_case_accents_and_punctuation_do_not_tell_adults_apart(known: Stage) -> None:
+    child = await known.child(household="house-1")
+    await applied(
+        known,
+        asserted(known, child, adult={"name": {"given": "Sándy", "family": "O’Specimen"}}),
+    )
+    name = {"given": "SANDY", "family": "O Specimen"}
+    heard = await known.feed(incident(known, father={"name": name}))
+    assert heard.organisations(child.id) == THREE
+
+
+async def test_a_grown_child_is_no_child(known: Stage) -> None:
+    grown = await known.child(household="house-1", born=date(2008, 3, 3))
+    await applied(known, asserted(known, grown))
+    heard = await known.feed(incident(known))
+    assert (heard.addressed, heard.needed) == ([], [])
+
+
+async def test_a_referral_is_about_the_children_it_names(known: Stage) -> None:
+    listed = await known.child()
+    linked = await known.child(given="Kit", household="house-1")
+    await applied(known, asserted(known, linked))
+    heard = await known.feed(known.referral(listed.sent(), adults=[FATHER]))
+    assert {fact.child_id for fact in heard.addressed} == {listed.id}
 
 
 async def test_a_listed_childs_text_that_names_a_derived_one_is_held(known: Stage) -> None:

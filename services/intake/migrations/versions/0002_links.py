@@ -6,7 +6,7 @@ revision = "0002"
 down_revision = "0001"
 
 _STATEMENTS = (
-    "alter table intake.progress_child add derived boolean not null default false",
+    "alter table intake.progress_child add listed boolean not null default true",
     """create table intake.progress_link (
         finding uuid primary key,
         receipt uuid not null,
