@@ -47,9 +47,6 @@ IDENTITY_REASONS = (
 )
 """Why a person must say who a child is."""
 
-_WAITED_FOR = (*IDENTITY_REASONS, LINKED_CHILD)
-"""While one of these is open, nobody can say who is no longer entitled."""
-
 _BURY = text("""
     insert into directory.tombstone (receipt, by_receipt, replaced, recorded_at)
     values (:receipt, :by, :replaced, :at) on conflict do nothing""")
@@ -86,6 +83,10 @@ _TO_WITHDRAW = text("""
            select 1 from directory.addressed n
             where n.receipt = :receipt and n.child_id = a.child_id
               and n.organisation = a.organisation and n.withheld is null)
+       and not exists (
+           select 1 from directory.resolution q
+            where q.receipt = :receipt and q.child_id = a.child_id and q.reason = :linked
+              and q.state = 'open')
      group by a.child_id, a.organisation
     having max(a.addressed_at) filter (where a.profile <> 'withdrawal')
          > coalesce(max(a.addressed_at) filter (where a.profile = 'withdrawal'), '-infinity')
@@ -178,16 +179,18 @@ async def withdraw_unentitled(
     """Tell those who were told before, and are not any more, to destroy what they have.
 
     Of a correction only once every child of it is resolved: until then nobody can say who is
-    still entitled.
+    still entitled. A child of whom a person is asked whether it is linked waits by itself.
     """
     if event.supersedes is None:
         return []
     waiting = await session.execute(
-        _IS_WAITING, {"receipt": event.receipt, "reasons": list(_WAITED_FOR)}
+        _IS_WAITING, {"receipt": event.receipt, "reasons": list(IDENTITY_REASONS)}
     )
     if waiting.first() is not None:
         return []
-    rows = list(await session.execute(_TO_WITHDRAW, {"receipt": event.receipt}))
+    rows = list(
+        await session.execute(_TO_WITHDRAW, {"receipt": event.receipt, "linked": LINKED_CHILD})
+    )
     if not rows:
         return []
     known = await read_organisations(session, Needs(ids={row.organisation for row in rows}))

@@ -84,6 +84,20 @@ async def test_while_a_person_looks_at_a_corrections_link_nobody_is_withdrawn_fr
     assert {profile for _, _, profile in after.told(child.id)} == {WITHDRAWN}
 
 
+async def test_a_wrong_child_is_withdrawn_at_once_whoever_else_waits(known: Stage) -> None:
+    wrong, right = await known.child(), await known.child(given="Kit", school=SCHOOL_B)
+    waiting = await known.child(given="Ash", school=SCHOOL_B)
+    await known.feed(asserted(known, waiting, sameHousehold=False))
+    event = incident(known, wrong.sent())
+    asked = await known.feed(event)
+    await known.decide(asked.needed[0].resolution, Decision.RELEASE)
+    known.later(minutes=5)
+    heard = await known.feed(incident(known, right.sent(), supersedes=event.receipt))
+    assert heard.reasons == ["linked-child"]
+    assert {profile for _, _, profile in heard.told(wrong.id)} == {WITHDRAWN}
+    assert heard.told(waiting.id) == set()
+
+
 async def test_a_retracted_link_is_a_question_about_what_was_told_because_of_it(
     known: Stage,
 ) -> None:
