@@ -101,7 +101,6 @@ def make_events(
         "organisation.changed": {"organisation": _with_inset_day(school, now)},
         "relationship.asserted": _relationship(pupil),
         "order.recorded": _order(pupil, now),
-        # As if a link had been found missing; nothing is known of this one.
         "record.answered": {"finding": str(UUID(int=0)), "answer": "record-corrected"},
         "event.retracted": {"reason": "sent-in-error", "detail": "Entered on the wrong system."},
     }
@@ -280,19 +279,14 @@ def _enrolment(row: Row) -> dict[str, Any]:
 
 
 def _relationship(row: Row) -> dict[str, Any]:
-    street, town = row["address"].split(", ")
     return {
         "adult": {
             "name": {"given": "Morgan", "family": row["family_name"]},
             "dateOfBirth": {"value": "1988-04-09", "precision": "exact"},
-            "address": {"lines": [street, town], "postcode": row["postcode"]},
-            "recordReference": "synthetic-record-1",
         },
         "child": _child(row),
         "kind": "mother",
-        "parentalResponsibility": True,
         "sameHousehold": True,
-        "startsOn": row["date_of_birth"],
     }
 
 

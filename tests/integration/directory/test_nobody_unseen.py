@@ -21,7 +21,6 @@ from tests.integration.directory.family import (
     TRUST,
     asserted,
     incident,
-    order,
 )
 from tests.integration.directory.stage import Heard, Stage
 
@@ -300,49 +299,6 @@ async def test_a_listed_childs_text_that_names_a_derived_one_is_held(known: Stag
     content = json.dumps(render(Profile.SCHOOL_FULL, to_other).as_json())
     assert "Hid with" not in content
     assert "Robin" not in content
-
-
-async def test_a_parent_who_works_at_the_school_is_a_question_first(known: Stage) -> None:
-    child = await known.child()
-    teacher = {"worksAt": SCHOOL_A, "name": {"given": "Pat", "family": "Sample"}}
-    await applied(known, asserted(known, child, adult=teacher, kind="mother"))
-    heard = await known.feed(incident(known, child.sent()))
-    assert heard.organisations(child.id) == {NURSING, MASH}
-    assert heard.reasons == ["recipient-to-check"]
-    _, after = await known.decide(heard.needed[0].resolution, Decision.RELEASE)
-    assert after.organisations(child.id) == {SCHOOL_A}
-
-
-async def test_a_grandparent_at_the_school_is_a_conflict_only_where_alleged(known: Stage) -> None:
-    child = await known.child()
-    link = asserted(known, child, adult={"worksAt": SCHOOL_A}, kind="grandparent")
-    await applied(known, link)
-    assert SCHOOL_A in (await known.feed(known.abuse(child.sent()))).organisations()
-    heard = await known.feed(incident(known, child.sent()))
-    assert SCHOOL_A not in heard.organisations()
-    assert heard.reasons == ["recipient-to-check"]
-
-
-async def test_an_order_in_force_is_told_to_the_school_by_name_only(known: Stage) -> None:
-    child = await known.child()
-    await applied(known, order(known, child), order(known, child, endsOn="2026-03-01"))
-    heard = await known.feed(known.abuse(child.sent()))
-    (fact,) = heard.addressed
-    to_school = render(Profile.SCHOOL_FULL, fact).as_json()
-    assert to_school["mustNotCollect"] == [FATHER["name"]]
-    assert "prohibited-steps" not in json.dumps(to_school)
-    (told,) = render(Profile.MASH_INCIDENT, fact).as_json()["orders"]
-    assert (told["person"], told["kind"]) == (FATHER["name"], "prohibited-steps")
-    assert "Sandy" not in render(Profile.HEALTH_MINIMAL, fact).as_bytes().decode()
-
-
-async def test_an_order_that_is_taken_back_is_told_no_more(known: Stage) -> None:
-    child = await known.child()
-    event = order(known, child)
-    await applied(known, event)
-    await known.feed(known.retraction(event.receipt))
-    heard = await known.feed(known.abuse(child.sent()))
-    assert heard.addressed[0].orders == ()
 
 
 async def test_a_relationship_whose_child_nobody_knows_waits_and_then_links(known: Stage) -> None:
