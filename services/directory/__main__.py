@@ -1,4 +1,4 @@
-"""`python -m services.directory [serve | settings | import FILE.csv | reviewer … | evaluate …]`."""
+"""`python -m services.directory [serve | settings | import FILE.csv | evaluate … | …]`."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from services.directory.matching.files import MissingColumnError, evaluate_files
 from services.directory.matching.model import read_model
 from services.directory.partnership import Partnership
 from services.directory.policy import read_policy
+from services.directory.report_links import count_links
 from services.directory.settings import KNOWN_GROUPS, Settings
 from services.directory.tables import Credential
 
@@ -55,6 +56,8 @@ def main() -> int:
     configure_logs(settings.log)
     if chosen.command == "import":
         return asyncio.run(_import(settings, chosen.file))
+    if chosen.command == "links-missing":
+        return asyncio.run(_print_links_missing(settings))
     if chosen.command == "reviewer":
         return asyncio.run(_change_reviewer(settings, chosen))
     run(_serve(settings))
@@ -78,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         "--model", type=Path, help="a saved model; without, one is learnt from the two files"
     )
     evaluate.add_argument("--save-model", type=Path, help="where to write the model that was used")
+    commands.add_parser("links-missing", help="per agency: links that its records lack")
     reviewer = commands.add_parser("reviewer", help="keys of those who decide")
     reviewer.add_argument("action", choices=("add", "rotate", "revoke"))
     reviewer.add_argument("organisation", help="the id of a social-care organisation")
@@ -179,6 +183,20 @@ def _evaluate(chosen: argparse.Namespace) -> int:
         return 2
     counts = ", ".join(f"{count} {status}" for status, count in sorted(result.counts.items()))
     sys.stderr.write(f"{chosen.out}: {counts}; model {result.model.version}\n")
+    return 0
+
+
+async def _print_links_missing(settings: Settings) -> int:
+    database = Database(settings.database, "directory-links")
+    try:
+        async with database.reading() as session:
+            rows = await count_links(session)
+    finally:
+        await database.close()
+    for row in rows:
+        oldest = row.oldest_open.isoformat() if row.oldest_open else "-"
+        counts = f"open {row.open}, answered {row.answered}, withdrawn {row.withdrawn}"
+        sys.stdout.write(f"{row.agency}: {counts}, oldest open {oldest}\n")
     return 0
 
 

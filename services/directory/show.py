@@ -13,6 +13,7 @@ from pydantic import Field
 from sqlalchemy import text
 
 from chassis.database import Session
+from schemas.blocks import Child as SentChild
 from schemas.facts import EventAccepted
 from schemas.model import Model
 from schemas.profiles.texts import child_item, told_texts
@@ -21,6 +22,7 @@ from services.directory.record_event import read_event
 from services.directory.register import RegisteredChild, read_children, same_name
 from services.directory.resolve import Match, contradicts, resolve_children
 from services.directory.retract import IDENTITY_REASONS
+from services.directory.situation import is_derived
 
 
 class ResolutionSummary(Model):
@@ -57,6 +59,9 @@ class CandidateShown(Model):
 class ResolutionShown(ResolutionSummary):
     """The question with what is needed to answer it."""
 
+    derived: bool = Field(
+        description="The sender did not list this child: it was found by a link to an adult."
+    )
     detail: tuple[str, ...]
     occurred_at: datetime
     sent: dict[str, Any] | None = Field(description="The sender's block about the child.")
@@ -123,9 +128,13 @@ async def show_one(
     if recorded is None:
         return None
     event = recorded.event
+    derived = is_derived(event, row.child_index)
     about_identity = row.reason in IDENTITY_REASONS
     children: list[RegisteredChild] = []
-    if about_identity:
+    if derived and row.child_id is not None:
+        known = await read_children(session, [row.child_id])
+        children = [child for child in known.values() if not child.restricted]
+    elif about_identity:
         ids = [UUID(one) for one in row.candidate_ids]
         known = await read_children(session, ids)
         children = [known[one] for one in ids if one in known and not known[one].restricted]
@@ -136,6 +145,7 @@ async def show_one(
     return ResolutionShown.model_validate(
         {
             **_plain(row),
+            "derived": derived,
             "detail": row.detail,
             "occurred_at": event.occurred_at,
             "sent": _sent(event, row.child_index),
@@ -172,7 +182,7 @@ def _texts(event: EventAccepted, position: int | None, held: list[str]) -> dict[
 
 
 def _beside(event: EventAccepted, position: int | None, child: RegisteredChild) -> CandidateShown:
-    sent = sent_child(event, position)
+    sent = SentChild() if is_derived(event, position) else sent_child(event, position)
     name, address = sent.name, sent.address
     pairs = {
         "givenName": (name.given if name else None, child.given_name),

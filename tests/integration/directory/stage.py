@@ -85,6 +85,7 @@ class Stage:
             "alternative_names": [],
             "nhs_verified": numbered,
             "local_authority": MASH,
+            "household": None,
             "responsible_authority": None,
             "restricted": False,
             "nhs_number": pupil.nhs,
@@ -97,10 +98,10 @@ class Stage:
             await session.execute(
                 text("""insert into directory.child (id, given_name, family_name, alternative_names,
                         date_of_birth, nhs_number, nhs_verified, upn, postcode, local_authority,
-                        responsible_authority, restricted, recorded_at)
+                        household, responsible_authority, restricted, recorded_at)
                         values (:id, :given, :family, cast(:alternative as jsonb), :born,
                         :nhs_number, :nhs_verified, :upn, :postcode, :local_authority,
-                        :responsible_authority, :restricted, :now)"""),
+                        :household, :responsible_authority, :restricted, :now)"""),
                 {
                     "id": pupil.id,
                     "given": given,
