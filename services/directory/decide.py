@@ -38,7 +38,7 @@ from services.directory.record_event import lock_receipts, read_event
 from services.directory.register import RegisteredChild, read_children
 from services.directory.register_child import register_child
 from services.directory.release import release_recipients, release_text
-from services.directory.resolve import Match, resolve_children
+from services.directory.resolve import Asked, Match, resolve_children
 from services.directory.retract import IDENTITY_REASONS, withdraw_unentitled
 from services.directory.situation import Case, is_derived
 
@@ -194,7 +194,7 @@ async def _find_child(
         return found
     if verdict.decision is Decision.NEW_CHILD:
         sent = sent_child(event, row.child_index)
-        (answer,) = await resolve_children(session, [sent])
+        (answer,) = await resolve_children(session, partnership, [Asked(sent)])
         if isinstance(answer, Match) and str(answer.child.id) not in row.candidates:
             return NotPossible("registered-since", conflict=True)
         return await register_child(session, partnership, sent)

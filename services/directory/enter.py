@@ -17,13 +17,14 @@ from services.directory.address import address_children
 from services.directory.ask import Question, ask_people
 from services.directory.claim_derived import claim_derived
 from services.directory.find_linked import find_linked
+from services.directory.keep_recognised import keep_recognised
 from services.directory.partnership import Partnership
 from services.directory.record_enrolment import apply_enrolment
 from services.directory.record_event import record_children
 from services.directory.record_links import ABOUT_LINKS, apply_link
 from services.directory.report_links import report_links
-from services.directory.resolve import Match, resolve_children
-from services.directory.situation import INCIDENTS, Case
+from services.directory.resolve import Asked, Match, resolve_children
+from services.directory.situation import INCIDENTS, Case, parents_of
 from services.directory.track_missing import close_episodes, open_episodes
 
 CHILDREN_NOT_NAMED = "children-not-named"
@@ -42,22 +43,28 @@ async def enter_events(
 ) -> list[Publishable]:
     """Resolve every child of these events, address those who match, ask about the others."""
     places: list[tuple[EventAccepted, int]] = []
-    sent: list[SentChild] = []
+    sent: list[Asked] = []
     questions: list[Question] = []
-    for event in events:
+    for group, event in enumerate(events):
         children = event.data.get("children") or []
+        parents = parents_of(event)
         for position, item in enumerate(children):
             places.append((event, position))
-            sent.append(SentChild.model_validate(item["child"], by_alias=True, by_name=False))
+            child = SentChild.model_validate(item["child"], by_alias=True, by_name=False)
+            sent.append(Asked(child, group, parents))
     cases: list[Case] = []
+    recognised: list[tuple[UUID, int, Match]] = []
     for (event, position), answer in zip(
-        places, await resolve_children(session, sent), strict=True
+        places, await resolve_children(session, partnership, sent), strict=True
     ):
         if isinstance(answer, Match):
             cases.append(Case(event, position, answer.child))
+            if answer.judged is not None:
+                recognised.append((event.receipt, position, answer))
         else:
             candidates = [candidate.id for candidate in answer.candidates]
             questions.append(Question(event, answer.reason, position, candidates=candidates))
+    await keep_recognised(session, partnership, recognised)
     cases, twice = _part_twins(cases)
     known: dict[UUID, set[UUID]] = {}
     for case in cases:

@@ -22,7 +22,7 @@ from services.directory.find_adults import adult_keys
 from services.directory.partnership import Partnership
 from services.directory.record_event import record_children
 from services.directory.register import RegisteredChild
-from services.directory.resolve import Match, resolve_children
+from services.directory.resolve import Asked, Match, resolve_children
 
 RELATIONSHIP = "relationship.asserted"
 ORDER = "order.recorded"
@@ -57,7 +57,7 @@ async def take_link(
 ) -> list[Publishable]:
     """Find the child and keep what is said of it; else ask a person who the child is."""
     sent = SentChild.model_validate(event.data["child"], by_alias=True, by_name=False)
-    (answer,) = await resolve_children(session, [sent])
+    (answer,) = await resolve_children(session, partnership, [Asked(sent)])
     if isinstance(answer, Match):
         return await apply_link(session, partnership, event, answer.child)
     question = Question(

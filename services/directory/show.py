@@ -18,11 +18,12 @@ from schemas.facts import EventAccepted
 from schemas.model import Model
 from schemas.profiles.texts import child_item, told_texts
 from services.directory.decide import possible_decisions, sent_child
+from services.directory.partnership import Partnership
 from services.directory.record_event import read_event
 from services.directory.register import RegisteredChild, read_children, same_name
-from services.directory.resolve import Match, contradicts, resolve_children
+from services.directory.resolve import Asked, Match, contradicts, resolve_children
 from services.directory.retract import IDENTITY_REASONS
-from services.directory.situation import is_derived
+from services.directory.situation import is_derived, parents_of
 
 
 class ResolutionSummary(Model):
@@ -118,7 +119,7 @@ async def may_see(session: Session, mine: dict[str, Any], resolution: UUID) -> b
 
 
 async def show_one(
-    session: Session, mine: dict[str, Any], resolution: UUID
+    session: Session, partnership: Partnership, mine: dict[str, Any], resolution: UUID
 ) -> ResolutionShown | None:
     """One question; who it may be is looked up anew, for the register goes on."""
     row = (await session.execute(_ONE, {**mine, "id": resolution})).first()
@@ -138,7 +139,9 @@ async def show_one(
         ids = [UUID(one) for one in row.candidate_ids]
         known = await read_children(session, ids)
         children = [known[one] for one in ids if one in known and not known[one].restricted]
-        (answer,) = await resolve_children(session, [sent_child(event, row.child_index)])
+        (answer,) = await resolve_children(
+            session, partnership, [Asked(sent_child(event, row.child_index), 0, parents_of(event))]
+        )
         found = (answer.child,) if isinstance(answer, Match) else answer.candidates
         seen = {child.id for child in children}
         children += [one for one in found if one.id not in seen and not one.restricted]

@@ -26,6 +26,9 @@ INCIDENTS = frozenset({"domestic-abuse.recorded"})
 """Events that concern every child of the adults they name, listed or not. A referral or a missing
 child is about the children named."""
 
+NOT_PARENTS = frozenset({"sibling", "brother", "sister", "neighbour", "friend", "professional"})
+"""Relationships, as senders write them, that are no parent's or carer's."""
+
 OLDEST_FOR_SCHOOL_NURSING = 19
 """School nursing serves ages 5 to 19."""
 
@@ -52,6 +55,17 @@ class Case(NamedTuple):
     def derived(self) -> bool:
         """Whether the sender did not list this child: it was found through an adult."""
         return is_derived(self.event, self.child_index)
+
+
+def parents_of(event: EventAccepted) -> tuple[tuple[str, str], ...]:
+    """The names (given, family) of the adults of an event who may be parents or carers."""
+    named = []
+    for adult in event.data.get("adults") or ():
+        name = adult.get("name") or {}
+        said = (adult.get("relationship") or "").lower()
+        if name and said not in NOT_PARENTS:
+            named.append((name.get("given") or "", name.get("family") or ""))
+    return tuple(named)
 
 
 @dataclass

@@ -121,6 +121,10 @@ _LENT_SHARE = np.log(np.array(list(_LENT.values())))
 _KEPT_SHARE = np.log1p(-np.array(list(_LENT.values())))
 
 
+FEWEST = 1_000
+"""A register of fewer people is a part of a larger world: it counts as of so many."""
+EXPECTED_SHARE = 0.02
+"""So probable is one of the family of a child of the same event, before anything is compared."""
 MOST_LIKELY = 4
 MOST_RELATIVES = 8
 
@@ -164,10 +168,12 @@ def choose(
     weights: Weights,
     people: int,
     are_kin: Callable[[int, int], bool],
+    expected: Sequence[bool] = (),
 ) -> Choice:
     """The probabilities of each candidate of one question, of a register of so many people.
 
     are_kin: whether the register itself puts two candidates, by position, into one family.
+    expected: whether a candidate is of the family of somebody recognised in the same event.
     """
     if not comparisons:
         return Choice(np.zeros(0), np.zeros(0), 1.0, np.zeros((len(weights.kinds), 0)))
@@ -179,9 +185,13 @@ def choose(
     families = _find_families(own, relative, are_kin)
     if families:
         own = _lend(own, levels, others, weights, families)
-    spread = -np.log(max(people, 1))
+    spread = -np.log(max(people, FEWEST))
     own = own + weights.kinds[:, None] + (weights.registered + spread)
     relative = relative + weights.related[:, None] + spread
+    if any(expected):
+        # A brother or sister of somebody who was recognised: no longer one of the whole register.
+        bonus = np.where(np.array(expected), np.log(max(people, FEWEST) * EXPECTED_SHARE), 0.0)
+        own, relative = own + bonus, relative + bonus
     top = max(own.max(), relative.max(), weights.unknown)
     own, relative = np.exp(own - top), np.exp(relative - top)
     unknown = np.exp(weights.unknown - top)

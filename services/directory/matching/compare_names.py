@@ -5,7 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 
 from services.directory.matching.fields import FAMILY, GIVEN, GUARDIAN, MISSING
-from services.directory.matching.names import Name, familiar_forms, is_close, sounds_alike
+from services.directory.matching.names import (
+    Name,
+    familiar_forms,
+    is_close,
+    read_name,
+    sounds_alike,
+)
 from services.directory.matching.person import Person
 
 (G_SAME, G_FIRST, G_PART, G_FAMILIAR, G_CLOSE, G_SOUND, G_INITIAL, G_LETTER, G_OTHER
@@ -20,6 +26,13 @@ _GIVEN_COST = (0, 3, 2, 3, 3, 5, 4, 9, 10)
 _FAMILY_COST = (0, 2, 3, 5, 5, 10)
 _MISSING_COST = 5
 _CROSSED_COST = 6
+
+
+def given_names_differ(mine: tuple[str, str], theirs: tuple[str, str]) -> bool:
+    """Whether the given names of two people (given, family) are there and wholly different."""
+    first, second = ((read_name(given), read_name(family)) for given, family in (mine, theirs))
+    given, _, _ = _compare_pair(first, second)
+    return G_LETTER <= given < MISSING
 
 
 def compare_names(asked: Person, known: Person) -> tuple[int, int, Pair, Pair, bool]:

@@ -10,7 +10,7 @@ from math import exp, log
 
 import numpy as np
 
-from services.directory.matching.choose import Weights, evidence
+from services.directory.matching.choose import FEWEST, Weights, evidence
 from services.directory.matching.compare import Comparison
 from services.directory.matching.fields import FIELDS, MISSING
 
@@ -39,8 +39,9 @@ def explain(comparison: Comparison, weights: Weights, people: int) -> list[Step]
     own, _ = evidence(levels, others, np.array([comparison.turned]), np.zeros(1), weights)
     by_kind = own[:, 0] + weights.kinds
     kind = int(by_kind.argmax())
-    total = (weights.registered - log(max(people, 1))) * BITS
-    steps = [Step("before", "any", f"one of {people} people", total, total)]
+    of = max(people, FEWEST)
+    total = (weights.registered - log(of)) * BITS
+    steps = [Step("before", "any", f"one of {of} people", total, total)]
     for at, field in enumerate(FIELDS):
         level = comparison.levels[at]
         if level == MISSING:

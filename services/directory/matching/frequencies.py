@@ -5,9 +5,11 @@ Natural logarithms of shares, never lower than a floor: a name seen once may be 
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from math import exp, log
 
 from services.directory.matching.names import Name, is_close, skeleton, sounds_alike
@@ -22,6 +24,11 @@ UNHEARD = 0.1
 """A name that nobody of the register bears counts as borne by so many."""
 TURNED = 0.01
 """So many people are written with given and family name in each other's place."""
+
+
+_COUNTED = (
+    "given_names", "family_names", "births", "postcodes", "schools", "guardian_names",
+)  # fmt: skip
 
 
 @dataclass
@@ -58,6 +65,25 @@ class Frequencies:
         for guardian, _ in person.guardians:
             if guardian is not None:
                 self.guardian_names[guardian.parts[0]] += 1
+
+    @property
+    def version(self) -> str:
+        """A short name of these counts."""
+        return blake2b(self.to_json().encode(), digest_size=6).hexdigest()
+
+    def to_json(self) -> str:
+        """As text, names in order."""
+        counts = {name: dict(sorted(getattr(self, name).items())) for name in _COUNTED}
+        return json.dumps({"people": self.people, **counts}, ensure_ascii=False)
+
+    @staticmethod
+    def from_json(text: str) -> Frequencies:
+        """Raises KeyError or ValueError where the text holds no counts."""
+        read = json.loads(text)
+        counted = Frequencies(read["people"])
+        for name in _COUNTED:
+            getattr(counted, name).update(read[name])
+        return counted
 
     def given(self, name: str) -> float:
         """log share of a first given name."""

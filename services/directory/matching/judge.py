@@ -36,6 +36,7 @@ MARGIN = 0.99
 """So much more probable than the second."""
 WORTH_ASKING = 0.03
 """A candidate at least so probable is a question to a person."""
+WORTH_SHOWING = 0.0005
 MOST_SHOWN = 5
 
 
@@ -85,10 +86,16 @@ def judge(
     found: Sequence[Person],
     common: Frequencies,
     weights: Weights,
+    family: Sequence[Person] = (),
 ) -> Judgement:
-    """Which of the people found `asked` is. The same input always gives the same answer."""
+    """Which of the people found `asked` is. The same input always gives the same answer.
+
+    family: people of the register who were recognised beside `asked` in the same event; whoever the
+    register puts into one family with them is the likelier, and so is an unregistered sibling.
+    """
     comparisons = [compare(asked, one, common) for one in found]
-    choice = choose(comparisons, weights, common.people, kinship(found))
+    related = [any(are_kin(one, other) for other in family) for one in found]
+    choice = choose(comparisons, weights, common.people, kinship(found), related)
     return conclude(found, comparisons, choice)
 
 
@@ -120,6 +127,11 @@ def conclude(
 _GIVEN_DIFFERS = GIVEN.at("same-initial")
 _FAMILY_DIFFERS = FAMILY.at("different")
 _BIRTH_DIFFERS = BIRTH.at("month-year")
+
+
+def worth_showing(judged: Judgement) -> list[Candidate]:
+    """Whom a person may look at: the likeliest, none of whom is out of the question."""
+    return [one for one in judged.candidates[:MOST_SHOWN] if one.probability >= WORTH_SHOWING]
 
 
 def contradiction(comparison: Comparison) -> str | None:

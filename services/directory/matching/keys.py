@@ -98,6 +98,7 @@ def _birth_texts(person: Person, birth: Birth) -> Iterator[str]:
             if birth.known == 8:
                 yield f"m{digits[4:]}|{sound}|{letter}"
                 yield f"o{digits[:4]}{digits[6:]}|{sound}|{letter}"
+        yield f"B{digits[:6]}|{first}|{family.text[0]}"
         if birth.known == 8:
             yield f"p{digits[4:]}|{first}|{family.text[0]}"
 

@@ -16,6 +16,8 @@ from services.directory.matching.person import Person
 MOST_BEHIND_A_KEY = 150
 """A key with more people says too little, and asking for them all would take too long."""
 MOST_CANDIDATES = 30
+KEY_WORTH = 0.05
+"""What any shared key counts, however many stand behind it."""
 
 Report = Callable[[int, int], None]
 
@@ -60,7 +62,7 @@ def rank(behind_keys: Iterable[Sequence[int]]) -> list[int]:
     """Whom to compare: a key counts the more the fewer people stand behind it."""
     weights: dict[int, float] = {}
     for owners in behind_keys:
-        weight = 1.0 / len(owners) + 0.05
+        weight = 1.0 / len(owners) + KEY_WORTH
         for owner in owners:
             weights[owner] = weights.get(owner, 0.0) + weight
     best = sorted(weights.items(), key=lambda item: (-item[1], item[0]))

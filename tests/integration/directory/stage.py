@@ -19,12 +19,15 @@ from chassis.database import Database
 from schemas.facts import FACTS, EventAccepted, EventAddressed, ResolutionNeeded, Sender
 from schemas.organisations import Organisation
 from services.directory.decide import Decided, Decision, NotPossible, Verdict, decide_resolution
+from services.directory.learn_matcher import learn_matcher
 from services.directory.listen import handle_events, publish
+from services.directory.matcher import Matcher
 from services.directory.partnership import Partnership
 from services.directory.policy import read_policy
 from services.directory.record_organisation import record_organisations
 from services.directory.register import keys_of
 from services.directory.settings import DirectorySettings
+from services.directory.write_keys import refresh_keys
 from tests.integration.directory.area import MASH, POLICE, SCHOOL_A, Pupil, nhs_number, upn
 
 NOW = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
@@ -40,12 +43,17 @@ class Stage:
     database: Database
     settings: DirectorySettings = field(default_factory=DirectorySettings)
     now: datetime = NOW
+    matcher: Matcher = field(default_factory=Matcher)
     _read: int = 0
     _seed: int = 0
 
     @property
     def partnership(self) -> Partnership:
-        return Partnership(read_policy(), self.settings, lambda: self.now)
+        return Partnership(read_policy(), self.settings, lambda: self.now, self.matcher)
+
+    async def learn(self) -> str:
+        """Measure the register, so that more than exact matches are made."""
+        return await learn_matcher(self.database, self.partnership)
 
     async def organisations(self, *organisations: dict[str, Any]) -> None:
         """Record organisations."""
@@ -133,6 +141,7 @@ class Stage:
                         "now": self.now,
                     },
                 )
+            await refresh_keys(session, [pupil.id], self.now.date())
         return pupil
 
     def event(

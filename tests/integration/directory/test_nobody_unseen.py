@@ -85,7 +85,7 @@ async def test_the_other_household_waits_for_a_person(known: Stage) -> None:
     assert (question.reason, question.child_index) == ("linked-child", 0)
     assert (question.decide_by - known.now).total_seconds() == 1800
     async with known.database.reading() as session:
-        shown = await show_one(session, ALL, question.resolution)
+        shown = await show_one(session, known.partnership, ALL, question.resolution)
     assert shown is not None
     assert shown.derived
     assert (shown.shown[0].given_name, shown.detail) == (
