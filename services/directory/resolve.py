@@ -14,7 +14,7 @@ from chassis.database import Session
 from schemas.blocks import Child as SentChild
 from schemas.blocks import PartialDate
 from services.directory.find_candidates import Candidates, find_candidates, find_possible
-from services.directory.matching.compare_names import given_names_differ
+from services.directory.matching.compare_names import could_be_siblings
 from services.directory.matching.judge import Judgement, worth_showing
 from services.directory.partnership import Partnership
 from services.directory.read_people import person_sent
@@ -168,7 +168,7 @@ def _judge(
         # A name that finds somebody else doubts the number: it may be a twin's or a sibling's.
         if len(identified) == 1 and (len(everyone) == 1 or len(named) > 1):
             by, child = next(iter(trusted.items()))
-            if not named and not child.restricted and _is_named_otherwise(asked, child):
+            if not named and not child.restricted and _is_named_like_a_sibling(asked, child):
                 # A co-twin's number on a child's form is a classic.
                 return _unsure("contradicted", [child])
             if not named or child.id in {one.id for one in named}:
@@ -196,13 +196,13 @@ def contradicts(sent: PartialDate | None, known: date | None) -> bool:
     return abs((sent.value - known).days) > ESTIMATE_YEARS * 366
 
 
-def _is_named_otherwise(asked: SentChild, hit: RegisteredChild) -> bool:
-    """Whether the given names have nothing in common, whichever of their names are compared."""
+def _is_named_like_a_sibling(asked: SentChild, hit: RegisteredChild) -> bool:
+    """Whether only the family name agrees, whichever of their names are compared."""
     mine = [name for name in (asked.name, *asked.alternative_names) if name is not None]
     theirs = [(hit.given_name, hit.family_name)]
     theirs += [(one.get("given", ""), one.get("family", "")) for one in hit.alternative_names]
     return bool(mine) and all(
-        given_names_differ((one.given or "", one.family or ""), other)
+        could_be_siblings((one.given or "", one.family or ""), other)
         for one in mine
         for other in theirs
     )

@@ -28,11 +28,11 @@ _MISSING_COST = 5
 _CROSSED_COST = 6
 
 
-def given_names_differ(mine: tuple[str, str], theirs: tuple[str, str]) -> bool:
-    """Whether the given names of two people (given, family) are there and wholly different."""
+def could_be_siblings(mine: tuple[str, str], theirs: tuple[str, str]) -> bool:
+    """Whether two people (given, family) bear one family name and wholly different given names."""
     first, second = ((read_name(given), read_name(family)) for given, family in (mine, theirs))
-    given, _, _ = _compare_pair(first, second)
-    return G_LETTER <= given < MISSING
+    given, family, _ = _compare_pair(first, second)
+    return G_LETTER <= given < MISSING and family != F_OTHER
 
 
 def compare_names(asked: Person, known: Person) -> tuple[int, int, Pair, Pair, bool]:
