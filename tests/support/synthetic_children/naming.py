@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
-from tests.support.synthetic_children import names_african, names_british, names_muslim
+from tests.support.synthetic_children import (
+    names_african,
+    names_british,
+    names_indian,
+    names_muslim,
+)
 from tests.support.synthetic_children.model import Person
-from tests.support.synthetic_children.origins import Origin
+from tests.support.synthetic_children.origins import Names, Origin
 from tests.support.synthetic_children.spelling import respell
 from tests.support.synthetic_children.variants import VARIANTS
 
 _SIMILAR_TRIES = 25
+_SOMALI = {
+    "female": Names(names_african.SOMALI_FEMALE, 4, 0.9),
+    "male": Names(names_african.SOMALI_MALE, 4, 0.9),
+}
+_SIKH = {
+    "female": Names(names_indian.SIKH_GIRLS, 8, 0.95),
+    "male": Names(names_indian.SIKH_BOYS, 8, 0.95),
+}
 _FEMININE = (("ski", "ska"), ("cki", "cka"), ("dzki", "dzka"), ("ny", "na"))
 
 
@@ -24,6 +37,8 @@ class Line:
     father: Person
     sons: str
     daughters: str
+    given: dict[str, Names] | None = None
+    """Of a people within the origin that has its own."""
 
     def surname(self, sex: str) -> str:
         return self.sons if sex == "male" else self.daughters
@@ -50,17 +65,19 @@ def name_line(
         if other != sons:
             joined = f"{other}-{sons}" if random.random() < 0.5 else f"{sons}-{other}"
             sons = daughters = joined
-    return Line(mother, line.father, sons, daughters)
+    return replace(line, mother=mother, sons=sons, daughters=daughters)
 
 
 def name_child(random: Random, origin: Origin, sex: str, taken: list[str], line: Line) -> str:
     """A given name that no sibling has; now and then a parent's."""
-    if origin.name in {"british", "african"} and random.random() < (0.05 if sex == "male" else 0.01):
+    if origin.name in {"british", "african"} and random.random() < (
+        0.05 if sex == "male" else 0.01
+    ):
         parent = line.father.given if sex == "male" else line.mother.given
         if parent not in taken:
             return parent
     while True:
-        name = _given(random, origin, sex)
+        name = _given(random, origin, sex, line.given or origin.given)
         if name not in taken:
             return name
 
@@ -95,8 +112,8 @@ def feminine(family: str) -> str:
     return family
 
 
-def _given(random: Random, origin: Origin, sex: str) -> str:
-    name = origin.given[sex].pick(random)
+def _given(random: Random, origin: Origin, sex: str, names: dict[str, Names]) -> str:
+    name = names[sex].pick(random)
     chance = random.random()
     variants = VARIANTS.get(name)
     if variants and chance < 0.3:
@@ -151,11 +168,11 @@ def _indian(random: Random, origin: Origin, surname: str) -> Line:
     practice = random.random()
     if practice < 0.4 or surname in {"Singh", "Kaur"}:
         mother, father = _parents(random, origin, "Kaur", "Singh")
-        return Line(mother, father, "Singh", "Kaur")
+        return Line(mother, father, "Singh", "Kaur", _SIKH)
     mother, father = _parents(random, origin, "Kaur" if practice < 0.7 else surname, surname)
     if practice < 0.5:
-        return Line(mother, father, f"Singh {surname}", f"Kaur {surname}")
-    return Line(mother, father, surname, surname)
+        return Line(mother, father, f"Singh {surname}", f"Kaur {surname}", _SIKH)
+    return Line(mother, father, surname, surname, _SIKH)
 
 
 def _eastern(random: Random, origin: Origin, surname: str) -> Line:
@@ -170,10 +187,11 @@ def _african(random: Random, origin: Origin, surname: str) -> Line:
     if random.random() < 0.22:
         own, fathers, grandfathers = random.sample(names_african.SOMALI_MALE, 3)
         mothers = " ".join(random.sample(names_african.SOMALI_MALE, 2))
-        woman = random.choice(names_african.SOMALI_FEMALE)
+        woman = _SOMALI["female"].pick(random)
         # The child's chain goes on with the father's own name; clerks keep its last or both.
         child = f"{own} {fathers}" if random.random() < 0.5 else fathers
-        return Line(Person(woman, mothers), Person(own, f"{fathers} {grandfathers}"), child, child)
+        father = Person(own, f"{fathers} {grandfathers}")
+        return Line(Person(woman, mothers), father, child, child, _SOMALI)
     return _british(random, origin, surname)
 
 

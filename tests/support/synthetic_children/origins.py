@@ -83,7 +83,7 @@ def _by_sex(girls: Sequence[str], boys: Sequence[str], flatness: float) -> dict[
     return {"female": Names(girls, flatness, 0.95), "male": Names(boys, flatness, 0.95)}
 
 
-def _seconds(names: dict[str, list[str]]) -> dict[str, Names]:
+def _seconds(names: dict[str, tuple[str, ...]]) -> dict[str, Names]:
     return {sex: Names(listed, 3, 0.8) for sex, listed in names.items()}
 
 

@@ -6,21 +6,36 @@ from datetime import date
 from random import Random
 
 from tests.support.synthetic_children.model import Home
+from tests.support.synthetic_children.words import words
 
 _AREAS = ("ZX", "ZY", "ZK", "ZV", "QX", "QY", "QK", "QV")
 _INWARD_LETTERS = "ABDEFGHJLNPQRSTUWXYZ"
 _UNITS_A_SECTOR = 60
 _FAMILIES_A_POSTCODE = 15
+_HOUSES_A_POSTCODE = 60
 _CHILDREN_A_FAMILY = 1.7
-_STEMS = """
-Acorn Albert Alder Alma Ash Beech Birch Bramble Bridge Broad Brook Castle Cedar Chapel Cherry Chestnut
-Church Clarence Coronation Cross Dale Elm Farm Fern Field Foundry George Glebe Green Grove Hawthorn
-Hazel Heath High Hill Holly Ivy King Lake Larch Laurel Lime Linden London Manor Maple Market Meadow
-Mill Moor New North Oak Orchard Park Pine Poplar Priory Queen Railway Rectory Regent River Rose Rowan
-School South Spring Springfield Spruce Station Stone Sycamore Tanner Thistle Tower Union Vale Vicarage
-Victoria Walnut Warren Water Well West Westfield Willow Windmill Wood Woodland York
-""".split()
-_KINDS = ("Road", "Street", "Avenue", "Close", "Lane", "Drive", "Crescent", "Way", "Gardens", "Court")
+_STEMS = words("""
+Acorn Albert Alder Alma Ash Beech Birch Bramble Bridge Broad Brook Castle Cedar Chapel Cherry
+Chestnut Church Clarence Coronation Cross Dale Elm Farm Fern Field Foundry George Glebe Green
+Grove Hawthorn Hazel Heath High Hill Holly Ivy King Lake Larch Laurel Lime Linden London Manor
+Maple Market Meadow Mill Moor New North Oak Orchard Park Pine Poplar Priory Queen Railway Rectory
+Regent River Rose Rowan School South Spring Springfield Spruce Station Stone Sycamore Tanner
+Thistle Tower Union Vale Vicarage Victoria Walnut Warren Water Well West Westfield Willow Windmill
+Wood Woodland York
+""")
+_KINDS = (
+    "Road",
+    "Street",
+    "Avenue",
+    "Close",
+    "Lane",
+    "Drive",
+    "Crescent",
+    "Way",
+    "Gardens",
+    "Court",
+)
+_MIDDLES = ("",) * 7 + (" Park", " Mill", " Wood")
 _HOUSES = ("House", "Court", "Heights", "Point", "Lodge")
 _TOWNS = ("Exampleton", "Samplebury", "Mockham", "Specimen Green", "Demoford", "Placeholder Heath")
 # Where families of one origin live closer together: the middle of their part of the area.
@@ -35,10 +50,10 @@ class Area:
         self.primaries = max(3, round(children * 7 / 18 / 280))
         self.secondaries = max(2, round(children * 7 / 18 / 1000))
         self._streets = [
-            f"{random.choice(_STEMS)}{random.choice(('', '', '', 'field', ' Hill', 'wood'))} "
-            f"{random.choice(_KINDS)}"
+            f"{random.choice(_STEMS)}{random.choice(_MIDDLES)} {random.choice(_KINDS)}"
             for _ in range(self.postcodes * 2 // 5 + 1)
         ]
+        self._taken: set[tuple[int, int]] = set()
         self._buildings = {
             place: (f"{random.choice(_STEMS)} {random.choice(_HOUSES)}", random.randint(1, 120))
             for place in range(self.postcodes)
@@ -57,8 +72,8 @@ class Area:
         """Somewhere for a family; six in ten of those who move stay within a few streets."""
         if near is not None and random.random() < 0.6:
             place = (near + random.randint(-40, 40)) % self.postcodes
-        elif origin in _QUARTERS and random.random() < 0.6:
-            place = int(random.gauss(_QUARTERS[origin], 0.03) * self.postcodes) % self.postcodes
+        elif origin in _QUARTERS and random.random() < 0.5:
+            place = int(random.gauss(_QUARTERS[origin], 0.06) * self.postcodes) % self.postcodes
         else:
             place = random.randrange(self.postcodes)
         return Home(self._address(random, place), self.postcode(place), place)
@@ -79,7 +94,7 @@ class Area:
             flat = random.randint(1, 24)
             address = f"Flat {flat}, {name}, {number} {street}"
         else:
-            number = random.randint(1, 99)
+            number = self._house_number(random, place)
             address = f"{number} {street}"
             chance = random.random()
             if chance < 0.03:
@@ -89,6 +104,18 @@ class Area:
         if place % 4 == 0:
             address = f"{address}, {_TOWNS[place // 600 % len(_TOWNS)]}"
         return address
+
+    def _house_number(self, random: Random, place: int) -> int:
+        """Of the part of the street that has this postcode; seldom where a family lives already."""
+        before = place * 2 // 5
+        first = _HOUSES_A_POSTCODE * sum(
+            other * 2 // 5 == before for other in (place - 1, place - 2)
+        )
+        number = first + random.randint(1, _HOUSES_A_POSTCODE)
+        if (place, number) in self._taken and random.random() < 0.7:
+            number = first + random.randint(1, _HOUSES_A_POSTCODE)
+        self._taken.add((place, number))
+        return number
 
 
 def school_of(born: date, day: date, primary: int, secondary: int) -> str:

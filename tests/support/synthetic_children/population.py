@@ -37,9 +37,7 @@ def generate(
     tell = tell or _tell_nobody
     # Of their own, so that other shares of errors leave the families as they were.
     world = World(settings, Random(f"{settings.seed} families"))
-    registrar = Registrar(
-        settings.children, world.area, Random(f"{settings.seed} register")
-    )
+    registrar = Registrar(settings.children, world.area, Random(f"{settings.seed} register"))
     random = Random(f"{settings.seed} queries")
     wanted = [random.randrange(settings.children) for _ in range(settings.query_count)]
     register, kept = _fill_register(settings.children, world, registrar, set(wanted), tell)
@@ -88,9 +86,7 @@ def _fill_register(
     return register, kept
 
 
-def _write_rows(
-    path: Path, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]
-) -> None:
+def _write_rows(path: Path, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)

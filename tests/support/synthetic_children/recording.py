@@ -13,6 +13,7 @@ from tests.support.synthetic_children.model import Child, Query
 from tests.support.synthetic_children.names_muslim import PREFIXES
 from tests.support.synthetic_children.naming import feminine
 from tests.support.synthetic_children.qualities import Quality
+from tests.support.synthetic_children.short_forms import SHORT_FORMS
 from tests.support.synthetic_children.spelling import (
     respell,
     respell_name,
@@ -20,7 +21,6 @@ from tests.support.synthetic_children.spelling import (
     without_marks,
     wrong_digit,
 )
-from tests.support.synthetic_children.variants import SHORT_FORMS
 
 _SHORT_WORDS = {
     "Street": "St", "Road": "Rd", "Avenue": "Ave", "Close": "Cl", "Lane": "Ln", "Drive": "Dr",

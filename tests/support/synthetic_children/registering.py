@@ -1,14 +1,14 @@
-"""What the partnership's register holds of a child: nearly everything, and nearly all of it right."""
+"""What the partnership's register holds of a child: nearly everything, nearly all right."""
 
 from __future__ import annotations
 
 from math import gcd
 from random import Random
 
+from tests.support.synthetic_children.dates import mistake_date
 from tests.support.synthetic_children.model import Child, RegisterRow
 from tests.support.synthetic_children.places import Area
 from tests.support.synthetic_children.spelling import respell, slip, without_marks
-from tests.support.synthetic_children.dates import mistake_date
 
 _MISSING_NHS_NUMBER = 0.03
 _MISSING_UPN = 0.02
