@@ -49,7 +49,7 @@ class Asking:
         child, relation = self._choose(family, model)
         quality = self._choose_quality(child)
         seen = self._let_time_pass(child)
-        written = record(self._random, query, seen, quality)
+        written = record(self._random, query, seen, quality, self._settings.reference_day)
         self._mix_up_numbers(written, child, family)
         found = self._id_of(child.number) if relation == "own" else ""
         twin = "yes" if child.twin else "no"
@@ -68,11 +68,11 @@ class Asking:
             sibling = world.add_sibling(family, model)
             if sibling:
                 return sibling, "unregistered-sibling"
-        child = world.make_stranger()
         if relation == "stranger":
-            return child, relation
+            return world.make_stranger(), relation
+        child = world.make_stranger(model.origin)
         child.given, child.family = model.given, model.family
-        child.origin, child.sex = model.origin, model.sex
+        child.sex = model.sex
         child.carers = tuple(Person(carer.given, model.family) for carer in child.carers)
         # Some are also of an age, which is how registers come to hold one child for two.
         if random.random() < 0.3:

@@ -6,8 +6,15 @@ from datetime import date, timedelta
 from random import Random
 
 
-def mistake_date(random: Random, born: date) -> date:
-    """Another date than `born`, in one of the ways in which people get it wrong."""
+def mistake_date(random: Random, born: date, latest: date) -> date:
+    """Another date than `born` and not later than `latest`, as people get it wrong."""
+    while True:
+        found = _mistake(random, born)
+        if found <= latest:
+            return found
+
+
+def _mistake(random: Random, born: date) -> date:
     chance = random.random()
     if chance < 0.25 and born.day <= 12 and born.day != born.month:
         return date(born.year, born.day, born.month)

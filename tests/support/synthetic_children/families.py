@@ -49,9 +49,10 @@ class World:
             if births:
                 yield self._make_family([(birth.day, birth.twins) for birth in births])
 
-    def make_stranger(self) -> Child:
+    def make_stranger(self, origin: str | None = None) -> Child:
         """A child of a family of whom nobody is on the register."""
-        return self._make_family([(self.calendar.find_day(self.random), False)]).children[-1]
+        births = [(self.calendar.find_day(self.random), False)]
+        return self._make_family(births, ORIGINS[origin] if origin else None).children[0]
 
     def add_sibling(self, family: Family, model: Child) -> Child | None:
         """A brother or sister of the model who lives with it; None where no birth date fits."""
@@ -59,9 +60,9 @@ class World:
         return None if day is None else self._like(family, model, day)
 
     def add_twin(self, family: Family, model: Child) -> Child:
-        """A co-twin of the model; its NHS number is not a neighbour's, for that was not kept."""
+        """A co-twin of the model, with the number that was issued after it."""
         twin = self._like(family, model, model.born)
-        twin.twin = True
+        twin.twin, twin.nhs_number = True, self._numbers.issue_beside(model.nhs_number)
         return twin
 
     def _like(self, family: Family, model: Child, day: date) -> Child:
@@ -74,20 +75,20 @@ class World:
         surname = next((c.family for c in family.children if c.sex == sex), model.family)
         surname = surname if model.carers == family.children[0].carers else model.family
         taken = [child.given for child in family.children]
-        line = Line(model.carers[0], model.carers[-1], surname, surname)
+        line = Line(model.carers[0], model.carers[-1], surname, surname, family.given)
         given = name_child(random, origin, sex, taken, line)
         if day == model.born and random.random() < _ALIKE_TWINS_SHARE:
             given = name_alike(random, origin, sex, model.given, line)
         child = replace(model, given=given, family=surname, sex=sex, born=day, number=-1)
-        child.second = name_second(random, origin, sex, given, surname)
+        child.second = name_second(random, origin, sex, given, surname, line)
         child.twin = False
         self._enrol(child, *self._schools_near(model))
         child.nhs_number = self._numbers.issue_nhs_numbers(1)[0]
         return child
 
-    def _make_family(self, births: list[tuple[date, bool]]) -> Family:
+    def _make_family(self, births: list[tuple[date, bool]], origin: Origin | None = None) -> Family:
         random, settings = self.random, self._settings
-        origin = pick_origin(random)
+        origin = origin or pick_origin(random)
         cousin = self._find_cousin(origin)
         surname = cousin[1].father.family if cousin else None
         line = name_line(random, origin, settings.double_barrelled_share, surname=surname)
@@ -95,7 +96,7 @@ class World:
         if cousin and random.random() < _SHARED_HOUSEHOLD_OF_COUSINS:
             other = cousin[2].children[0].home
             home = Home(other.address, other.postcode, other.place, home.household)
-        family = Family(origin.name)
+        family = Family(origin.name, line.given)
         schools = self.area.find_schools(random, home.place)
         lone = random.random() < _LONE_PARENT_SHARE
         stepfamily = len(births) > 1 and random.random() < _STEPFAMILY_SHARE
@@ -138,7 +139,7 @@ class World:
             if index and random.random() < _ALIKE_TWINS_SHARE:
                 given = name_alike(random, origin, sex, taken[-1], line)
             surname = line.surname(sex)
-            second = name_second(random, origin, sex, given, surname)
+            second = name_second(random, origin, sex, given, surname, line)
             child = Child(given, second, surname, sex, day, origin.name, home, carers)
             child.twin, child.nhs_number = count > 1, number
             self._enrol(child, primary, secondary)

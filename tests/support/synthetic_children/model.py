@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
+from tests.support.synthetic_children.origins import Names
+
 
 class Person(NamedTuple):
     """An adult who cares for a child."""
@@ -48,6 +50,8 @@ class Family:
     """Children of the same parents or of one of them, oldest first."""
 
     origin: str
+    given: dict[str, Names] | None = None
+    """Given names of a people within the origin that has its own."""
     children: list[Child] = field(default_factory=list)
 
 

@@ -14,7 +14,7 @@ from tests.support.synthetic_children import (
 )
 from tests.support.synthetic_children.model import Person
 from tests.support.synthetic_children.origins import Names, Origin
-from tests.support.synthetic_children.spelling import respell
+from tests.support.synthetic_children.spelling import restyle
 from tests.support.synthetic_children.variants import VARIANTS
 
 _SIMILAR_TRIES = 25
@@ -93,13 +93,17 @@ def name_alike(random: Random, origin: Origin, sex: str, twin: str, line: Line) 
     return name_child(random, origin, sex, [twin], line)
 
 
-def name_second(random: Random, origin: Origin, sex: str, given: str, family: str) -> str:
-    """A second given name, or nothing."""
+def name_second(
+    random: Random, origin: Origin, sex: str, given: str, family: str, line: Line
+) -> str:
+    """A second given name, or nothing; where names are chains, the surname holds it."""
+    if line.given is _SOMALI:
+        return ""
     if origin.name == "indian" and family not in {"Singh", "Kaur"} and random.random() < 0.3:
         return "Singh" if sex == "male" else "Kaur"
     if random.random() >= origin.second_share or " " in given:
         return ""
-    names = origin.second if random.random() < 0.5 else origin.given
+    names = origin.second if random.random() < 0.5 else line.given or origin.given
     second = names[sex].pick(random)
     return "" if second == given else second
 
@@ -119,7 +123,7 @@ def _given(random: Random, origin: Origin, sex: str, names: dict[str, Names]) ->
     if variants and chance < 0.3:
         name = variants[int(random.random() * len(variants) * 0.999)]
     elif chance > 0.95:
-        name = respell(random, name)
+        name = restyle(random, name)
     elif origin.name == "british" and chance > 0.91:
         firsts, lasts = names_british.JOINED_FIRSTS[sex], names_british.JOINED_LASTS[sex]
         name = f"{random.choice(firsts)}-{random.choice(lasts)}"

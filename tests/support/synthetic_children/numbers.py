@@ -35,6 +35,14 @@ class NumberOffice:
         numbers = (make_nhs_number(first + index) for index in range(_BLOCK))
         return [number for number in numbers if number][:count]
 
+    def issue_beside(self, number: str) -> str:
+        """The next number of the block, as the co-twin of a child who was born alone gets it."""
+        for body in range(int(number[:9]) + 1, int(number[:9]) + _BLOCK):
+            beside = make_nhs_number(body)
+            if beside:
+                return beside
+        raise ValueError("a block has two numbers at least")
+
     def issue_upn(self, school: int, year: int) -> str:
         """The next number of a school (0 to 7,999) for pupils who enter in this year."""
         serial = self._pupils[school, year]

@@ -13,6 +13,7 @@ _INWARD_LETTERS = "ABDEFGHJLNPQRSTUWXYZ"
 _UNITS_A_SECTOR = 60
 _FAMILIES_A_POSTCODE = 15
 _HOUSES_A_POSTCODE = 60
+_FLATS = 40
 _CHILDREN_A_FAMILY = 1.7
 _STEMS = words("""
 Acorn Albert Alder Alma Ash Beech Birch Bramble Bridge Broad Brook Castle Cedar Chapel Cherry
@@ -91,7 +92,7 @@ class Area:
         building = self._buildings.get(place)
         if building and random.random() < 0.8:
             name, number = building
-            flat = random.randint(1, 24)
+            flat = self._free_number(random, place, 1001, _FLATS) - 1000
             address = f"Flat {flat}, {name}, {number} {street}"
         else:
             number = self._house_number(random, place)
@@ -106,14 +107,18 @@ class Area:
         return address
 
     def _house_number(self, random: Random, place: int) -> int:
-        """Of the part of the street that has this postcode; seldom where a family lives already."""
+        """Of the part of the street that has this postcode."""
         before = place * 2 // 5
         first = _HOUSES_A_POSTCODE * sum(
             other * 2 // 5 == before for other in (place - 1, place - 2)
         )
-        number = first + random.randint(1, _HOUSES_A_POSTCODE)
-        if (place, number) in self._taken and random.random() < 0.7:
-            number = first + random.randint(1, _HOUSES_A_POSTCODE)
+        return self._free_number(random, place, first + 1, _HOUSES_A_POSTCODE)
+
+    def _free_number(self, random: Random, place: int, first: int, count: int) -> int:
+        """Seldom one where a family lives already."""
+        number = first + random.randrange(count)
+        if (place, number) in self._taken and random.random() < 0.8:
+            number = first + random.randrange(count)
         self._taken.add((place, number))
         return number
 

@@ -37,7 +37,7 @@ def generate(
     tell = tell or _tell_nobody
     # Of their own, so that other shares of errors leave the families as they were.
     world = World(settings, Random(f"{settings.seed} families"))
-    registrar = Registrar(settings.children, world.area, Random(f"{settings.seed} register"))
+    registrar = Registrar(settings, world.area, Random(f"{settings.seed} register"))
     random = Random(f"{settings.seed} queries")
     wanted = [random.randrange(settings.children) for _ in range(settings.query_count)]
     register, kept = _fill_register(settings.children, world, registrar, set(wanted), tell)

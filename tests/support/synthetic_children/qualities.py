@@ -38,6 +38,7 @@ class Quality:
     shortened_address: float
     marks_lost: float
     another_carer: float
+    in_capitals: float
 
 
 SCHOOL = Quality(
@@ -46,7 +47,7 @@ SCHOOL = Quality(
     has_school=0.96, has_address=0.93, has_postcode=0.92, has_guardian=0.75, has_second=0.25,
     wrong_given=0.07, wrong_family=0.04, swapped_names=0.003, wrong_date=0.008, wrong_sex=0.002,
     wrong_number=0.008, wrong_address=0.01, wrong_postcode=0.012, wrong_guardian=0.05,
-    shortened_address=0.25, marks_lost=0.5, another_carer=0.2,
+    shortened_address=0.25, marks_lost=0.5, another_carer=0.2, in_capitals=0.05,
 )  # fmt: skip
 HEALTH = Quality(
     name="good",
@@ -54,7 +55,7 @@ HEALTH = Quality(
     has_school=0.35, has_address=0.9, has_postcode=0.93, has_guardian=0.55, has_second=0.35,
     wrong_given=0.04, wrong_family=0.04, swapped_names=0.004, wrong_date=0.006, wrong_sex=0.003,
     wrong_number=0.008, wrong_address=0.01, wrong_postcode=0.012, wrong_guardian=0.05,
-    shortened_address=0.35, marks_lost=0.6, another_carer=0.25,
+    shortened_address=0.35, marks_lost=0.6, another_carer=0.25, in_capitals=0.1,
 )  # fmt: skip
 POLICE = Quality(
     name="middling",
@@ -63,7 +64,7 @@ POLICE = Quality(
     has_second=0.1,
     wrong_given=0.24, wrong_family=0.16, swapped_names=0.01, wrong_date=0.08, wrong_sex=0.01,
     wrong_number=0.02, wrong_address=0.04, wrong_postcode=0.05, wrong_guardian=0.15,
-    shortened_address=0.45, marks_lost=0.92, another_carer=0.3,
+    shortened_address=0.45, marks_lost=0.92, another_carer=0.3, in_capitals=0.3,
 )  # fmt: skip
 NIGHT_PAPER = Quality(
     name="poor",
@@ -72,5 +73,5 @@ NIGHT_PAPER = Quality(
     has_second=0.02,
     wrong_given=0.5, wrong_family=0.36, swapped_names=0.025, wrong_date=0.2, wrong_sex=0.03,
     wrong_number=0.06, wrong_address=0.1, wrong_postcode=0.12, wrong_guardian=0.3,
-    shortened_address=0.6, marks_lost=0.98, another_carer=0.4,
+    shortened_address=0.6, marks_lost=0.98, another_carer=0.4, in_capitals=0.1,
 )  # fmt: skip

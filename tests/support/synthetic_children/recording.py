@@ -28,13 +28,13 @@ _SHORT_WORDS = {
 }  # fmt: skip
 
 
-def record(random: Random, query: str, child: Child, quality: Quality) -> Query:
-    """The child as it is, except for what this sender leaves out or gets wrong."""
+def record(random: Random, query: str, child: Child, quality: Quality, day: date) -> Query:
+    """The child as it is on a day, except for what this sender leaves out or gets wrong."""
     written = Query(query, child.given, child.family)
     _write_names(random, written, child, quality)
     if random.random() < quality.has_date:
         wrong = random.random() < quality.wrong_date
-        born = mistake_date(random, child.born) if wrong else child.born
+        born = mistake_date(random, child.born, day) if wrong else child.born
         written.date_of_birth = born.isoformat()
     if random.random() < quality.has_sex:
         wrong = random.random() < quality.wrong_sex
@@ -48,6 +48,9 @@ def record(random: Random, query: str, child: Child, quality: Quality) -> Query:
     if random.random() < quality.marks_lost:
         for field in ("given_name", "family_name", "guardian_given_name", "guardian_family_name"):
             setattr(written, field, without_marks(getattr(written, field)))
+    if random.random() < quality.in_capitals:
+        written.family_name = written.family_name.upper()
+        written.guardian_family_name = written.guardian_family_name.upper()
     _keep_identifiable(written, child)
     return written
 
@@ -102,6 +105,11 @@ def _mistake_family(random: Random, child: Child) -> str:
             first, last = family.split(mark)[0], family.split(mark)[-1]
             options = (first, last, last, f"{last}{mark}{first}", f"{first} {last}")
             return random.choice(options)
+    if chance < 0.4 and family.startswith(("O'", "Mc", "Mac")):
+        # O'Neill is also written O Neill or Oneill, McCann also Mc Cann.
+        head = "Mac" if family.startswith("Mac") else family[:2]
+        rest = family.removeprefix(head)
+        return head.strip("'") + random.choice((f" {rest}", rest.lower()))
     if child.origin == "eastern" and chance < 0.3 and feminine(family) != family:
         return feminine(family)
     if chance < 0.18:

@@ -8,6 +8,7 @@ from random import Random
 from tests.support.synthetic_children.dates import mistake_date
 from tests.support.synthetic_children.model import Child, RegisterRow
 from tests.support.synthetic_children.places import Area
+from tests.support.synthetic_children.settings import GeneratorSettings
 from tests.support.synthetic_children.spelling import respell, slip, without_marks
 
 _MISSING_NHS_NUMBER = 0.03
@@ -27,8 +28,9 @@ _DATE_MISTAKEN = 0.002
 class Registrar:
     """Writes rows; their ids are scattered, so that siblings cannot be told by them."""
 
-    def __init__(self, children: int, area: Area, random: Random) -> None:
-        self._children = children
+    def __init__(self, settings: GeneratorSettings, area: Area, random: Random) -> None:
+        children = settings.children
+        self._children, self._day = children, settings.reference_day
         self._area = area
         self._random = random
         self._digits = max(6, len(str(children)))
@@ -51,7 +53,7 @@ class Registrar:
             family = (slip if random.random() < 0.5 else respell)(random, family)
         born = child.born
         if random.random() < _DATE_MISTAKEN:
-            born = mistake_date(random, born)
+            born = mistake_date(random, born, self._day)
         home, address, postcode = child.home, child.home.address, child.home.postcode
         if random.random() < _OLD_ADDRESS:
             old = self._area.find_home(random, child.origin, near=home.place)

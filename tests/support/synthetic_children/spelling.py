@@ -26,10 +26,16 @@ _SOUNDS = (
     ("tt", "t"), ("nn", "n"), ("ss", "s"), ("mm", "m"), ("pp", "p"), ("rr", "r"), ("ai", "ay"),
     ("ay", "ai"), ("ei", "ie"), ("ey", "y"), ("igh", "ie"), ("wh", "w"), ("kn", "n"), ("wr", "r"),
     ("gh", "g"), ("j", "g"), ("g", "j"), ("qu", "kw"), ("sch", "sh"), ("tch", "ch"), ("er", "a"),
-    ("a", "er"), ("o", "u"), ("u", "o"), ("e", "i"), ("a", "e"), ("ae", "ay"), ("oe", "oh"),
+    ("o", "u"), ("u", "o"), ("e", "i"), ("a", "e"), ("ae", "ay"), ("oe", "oh"),
     ("v", "w"), ("w", "v"), ("dh", "d"), ("kh", "k"), ("bh", "b"), ("h", ""), ("sz", "sh"),
     ("cz", "ch"), ("rz", "z"), ("ow", "ou"), ("aw", "or"), ("or", "aw"), ("son", "sen"),
     ("mc", "mac"), ("mac", "mc"), ("ley", "ly"), ("our", "or"), ("dge", "ge"), ("l", "ll"),
+)  # fmt: skip
+# What parents who want a name to look like no other one's do to it.
+_STYLES = (
+    ("ie", "y"), ("y", "ie"), ("i", "y"), ("c", "k"), ("ai", "ay"), ("ay", "ai"), ("ey", "ee"),
+    ("ll", "l"), ("l", "ll"), ("nn", "n"), ("n", "nn"), ("tt", "t"), ("ss", "s"), ("ee", "i"),
+    ("ia", "iya"), ("ah", "a"), ("ph", "f"), ("ck", "k"), ("s", "z"),
 )  # fmt: skip
 _PLAIN = str.maketrans("łŁđĐøØ", "lLdDoO")
 
@@ -47,6 +53,11 @@ def slip(random: Random, word: str) -> str:
 def respell(random: Random, word: str) -> str:
     """The word as somebody writes it who only heard it; unchanged if nothing in it sounds alike."""
     return _replace_one(random, word, _SOUNDS)
+
+
+def restyle(random: Random, name: str) -> str:
+    """The name as unusual parents spell it, on purpose."""
+    return _replace_one(random, name, _STYLES)
 
 
 def respell_name(random: Random, name: str) -> str:
