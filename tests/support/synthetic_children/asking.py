@@ -70,13 +70,12 @@ class Asking:
                 return sibling, "unregistered-sibling"
         if relation == "stranger":
             return world.make_stranger(), relation
-        child = world.make_stranger(model.origin)
+        # Some are also of an age, which is how registers come to hold one child for two.
+        year = model.born.year if random.random() < 0.3 else None
+        child = world.make_stranger(model.origin, year)
         child.given, child.family = model.given, model.family
         child.sex = model.sex
         child.carers = tuple(Person(carer.given, model.family) for carer in child.carers)
-        # Some are also of an age, which is how registers come to hold one child for two.
-        if random.random() < 0.3:
-            child.born = child.born.replace(year=model.born.year, day=min(child.born.day, 28))
         return child, "namesake"
 
     def _choose_quality(self, child: Child) -> Quality:

@@ -49,10 +49,12 @@ class World:
             if births:
                 yield self._make_family([(birth.day, birth.twins) for birth in births])
 
-    def make_stranger(self, origin: str | None = None) -> Child:
-        """A child of a family of whom nobody is on the register."""
-        births = [(self.calendar.find_day(self.random), False)]
-        return self._make_family(births, ORIGINS[origin] if origin else None).children[0]
+    def make_stranger(self, origin: str | None = None, year: int | None = None) -> Child:
+        """A child of a family of whom nobody is on the register; both are drawn if not given."""
+        day = self.calendar.find_day(self.random)
+        if year:
+            day = min(day.replace(year=year, day=min(day.day, 28)), self.calendar.last)
+        return self._make_family([(day, False)], ORIGINS[origin] if origin else None).children[0]
 
     def add_sibling(self, family: Family, model: Child) -> Child | None:
         """A brother or sister of the model who lives with it; None where no birth date fits."""
@@ -78,7 +80,7 @@ class World:
         line = Line(model.carers[0], model.carers[-1], surname, surname, family.given)
         given = name_child(random, origin, sex, taken, line)
         if day == model.born and random.random() < _ALIKE_TWINS_SHARE:
-            given = name_alike(random, origin, sex, model.given, line)
+            given = name_alike(random, origin, sex, [*taken, model.given], line)
         child = replace(model, given=given, family=surname, sex=sex, born=day, number=-1)
         child.second = name_second(random, origin, sex, given, surname, line)
         child.twin = False
@@ -137,7 +139,7 @@ class World:
                 sex = "male" if sex == "female" else "female"
             given = name_child(random, origin, sex, taken, line)
             if index and random.random() < _ALIKE_TWINS_SHARE:
-                given = name_alike(random, origin, sex, taken[-1], line)
+                given = name_alike(random, origin, sex, taken, line)
             surname = line.surname(sex)
             second = name_second(random, origin, sex, given, surname, line)
             child = Child(given, second, surname, sex, day, origin.name, home, carers)

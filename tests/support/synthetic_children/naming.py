@@ -74,23 +74,24 @@ def name_child(random: Random, origin: Origin, sex: str, taken: list[str], line:
         0.05 if sex == "male" else 0.01
     ):
         parent = line.father.given if sex == "male" else line.mother.given
-        if parent not in taken:
+        if not _is_taken(parent, taken):
             return parent
     while True:
         name = _given(random, origin, sex, line.given or origin.given)
-        if name not in taken:
+        if not _is_taken(name, taken):
             return name
 
 
-def name_alike(random: Random, origin: Origin, sex: str, twin: str, line: Line) -> str:
-    """A name for the co-twin of `twin` that begins, or sounds, alike."""
+def name_alike(random: Random, origin: Origin, sex: str, taken: list[str], line: Line) -> str:
+    """A name for the co-twin of the last of `taken` that begins, or sounds, alike."""
+    twin = taken[-1]
     close = random.random() < 0.3
     length = 3 if close else 1
     for _ in range(_SIMILAR_TRIES * length):
-        name = name_child(random, origin, sex, [twin], line)
+        name = name_child(random, origin, sex, taken, line)
         if name[:length] == twin[:length]:
             return name
-    return name_child(random, origin, sex, [twin], line)
+    return name_child(random, origin, sex, taken, line)
 
 
 def name_second(
@@ -132,6 +133,16 @@ def _given(random: Random, origin: Origin, sex: str, names: dict[str, Names]) ->
         if not name.startswith(("Mu", "Mo", "Md")):
             name = f"{prefix} {name}"
     return name
+
+
+def _is_taken(name: str, taken: list[str]) -> bool:
+    """Whether a sibling is called so; no family has an Isabel and an Isabelle."""
+    called = name.split(" ")[-1]
+    for other in taken:
+        sibling = other.split(" ")[-1]
+        if called == sibling or called[:5] == sibling[:5] or called in VARIANTS.get(sibling, ()):
+            return True
+    return False
 
 
 def _parents(random: Random, origin: Origin, mother: str, father: str) -> tuple[Person, Person]:
