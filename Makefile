@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LINKAGE_VENV := .venv-linkage
+LINKAGE_READY := $(LINKAGE_VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-kafka test check bench contracts migrate lock format
+.PHONY: help setup run run-kafka test check bench bench-linkage contracts migrate lock format
 
 help: ## What there is
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(READY): requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -37,6 +39,14 @@ check: $(READY) ## Style, types, import rules, generated contracts
 bench: $(READY) ## Speed, a line per figure, also in .data/bench.json
 	@$(BIN)/python -m tests.benchmarks
 
+$(LINKAGE_READY): requirements-linkage.lock $(READY)
+	@test -x $(LINKAGE_VENV)/bin/python || $(PYTHON) -m venv $(LINKAGE_VENV)
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(LINKAGE_VENV)/bin/python --require-hashes requirements-linkage.lock
+	@touch $(LINKAGE_READY)
+
+bench-linkage: $(LINKAGE_READY) ## Our matcher beside Splink, also in .data/bench-linkage.json (ARGS="--only c --skip-splink")
+	@$(LINKAGE_VENV)/bin/python -m tests.benchmarks.linkage $(ARGS)
+
 contracts: $(READY) ## Write schemas/generated/ anew
 	@$(BIN)/python -m deploy.contracts
 
@@ -47,6 +57,7 @@ lock: ## Write requirements.lock anew
 	@test -x $(BIN)/uv || ($(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv)
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --group dev pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock pyproject.toml -o requirements-runtime.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock tests/benchmarks/linkage/requirements.in -o requirements-linkage.lock
 
 format: $(READY)
 	@$(BIN)/ruff check --fix-only .

@@ -15,9 +15,10 @@ PLACE = ROOT / ".data" / "bench.json"
 
 @dataclass
 class Report:
-    """What was measured so far."""
+    """What was measured so far, and the file that keeps it."""
 
     figures: dict[str, Any] = field(default_factory=dict)
+    place: Path = PLACE
 
     def tell(self, name: str, value: Any, words: str) -> None:
         """Print one figure and keep it."""
@@ -50,9 +51,9 @@ class Report:
 
     def write(self) -> None:
         """Write what there is; called after each part, so that an interrupted run keeps its."""
-        PLACE.parent.mkdir(exist_ok=True)
-        known = json.loads(PLACE.read_text()) if PLACE.exists() else {}
-        PLACE.write_text(json.dumps({**known, **self.figures}, indent=1) + "\n")
+        self.place.parent.mkdir(exist_ok=True)
+        known = json.loads(self.place.read_text()) if self.place.exists() else {}
+        self.place.write_text(json.dumps({**known, **self.figures}, indent=1) + "\n")
 
 
 def percentile(values: Sequence[float], share: float) -> float:

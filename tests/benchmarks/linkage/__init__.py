@@ -1,0 +1,1 @@
+"""Our matcher beside Splink, on files with known truth: `make bench-linkage`."""
