@@ -57,6 +57,8 @@ class Asking:
 
     def _choose(self, family: Family, model: Child) -> tuple[Child, str]:
         random, world = self._random, self._world
+        if not model.registered:
+            return model, _relation(family, model)
         if random.random() >= self._settings.unregistered_share:
             return model, "own"
         relation = random.choices(
@@ -113,3 +115,11 @@ class Asking:
         if others and self._random.random() < self._settings.number_mixups:
             twins = [other for other in others if other.born == child.born]
             written.nhs_number = self._random.choice(twins or others).nhs_number
+
+
+def _relation(family: Family, child: Child) -> str:
+    """Of a child whom the register lacks: the nearest whom it has."""
+    others = [other for other in family.children if other is not child and other.registered]
+    if any(other.born == child.born for other in others):
+        return "unregistered-twin"
+    return "unregistered-sibling" if others else "stranger"

@@ -42,6 +42,7 @@ class Child:
     nhs_number: str = ""
     upn: str = ""
     twin: bool = False
+    registered: bool = True
     number: int = -1
 
 

@@ -40,7 +40,7 @@ def generate(
     registrar = Registrar(settings, world.area, Random(f"{settings.seed} register"))
     random = Random(f"{settings.seed} queries")
     wanted = [random.randrange(settings.children) for _ in range(settings.query_count)]
-    register, kept = _fill_register(settings.children, world, registrar, set(wanted), tell)
+    register, kept = _fill_register(settings, world, registrar, set(wanted), tell)
     asking = Asking(settings, world, registrar.id_of, random)
     queries: list[Query] = []
     truths: list[Truth] = []
@@ -63,7 +63,7 @@ def write(population: Population, folder: Path) -> None:
 
 
 def _fill_register(
-    children: int,
+    settings: GeneratorSettings,
     world: World,
     registrar: Registrar,
     wanted: set[int],
@@ -71,17 +71,22 @@ def _fill_register(
 ) -> tuple[list[RegisterRow], dict[int, tuple[Family, Child]]]:
     register: list[RegisterRow] = []
     kept: dict[int, tuple[Family, Child]] = {}
+    off_share = settings.off_register_share
+    chance = Random(f"{settings.seed} off the register")
+    children, made = settings.children, 0
     for family in world.make_families():
-        # The last family may be larger than what is left: its youngest are not registered.
-        del family.children[children - len(register) :]
+        # The last family may be larger than what is left: its youngest are left out.
+        del family.children[children - made :]
         for child in family.children:
-            child.number = len(register)
-            register.append(registrar.register(child))
+            child.number, made = made, made + 1
+            child.registered = chance.random() >= off_share
+            if child.registered:
+                register.append(registrar.register(child))
             if child.number in wanted:
                 kept[child.number] = (family, child)
-            if len(register) % _A_STEP_OF_PROGRESS == 0 or len(register) == children:
-                tell("children", len(register), children)
-        if len(register) == children:
+            if made % _A_STEP_OF_PROGRESS == 0 or made == children:
+                tell("children", made, children)
+        if made == children:
             break
     return register, kept
 

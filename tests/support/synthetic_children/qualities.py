@@ -68,10 +68,10 @@ POLICE = Quality(
 )  # fmt: skip
 NIGHT_PAPER = Quality(
     name="poor",
-    has_given=0.96, has_family=0.95, has_date=0.62, has_sex=0.78, has_nhs_number=0.012,
-    has_upn=0.003, has_school=0.35, has_address=0.62, has_postcode=0.45, has_guardian=0.5,
+    has_given=0.98, has_family=0.98, has_date=0.8, has_sex=0.78, has_nhs_number=0.012,
+    has_upn=0.003, has_school=0.4, has_address=0.8, has_postcode=0.6, has_guardian=0.5,
     has_second=0.02,
-    wrong_given=0.5, wrong_family=0.36, swapped_names=0.025, wrong_date=0.2, wrong_sex=0.03,
+    wrong_given=0.4, wrong_family=0.3, swapped_names=0.025, wrong_date=0.15, wrong_sex=0.03,
     wrong_number=0.06, wrong_address=0.1, wrong_postcode=0.12, wrong_guardian=0.3,
     shortened_address=0.6, marks_lost=0.98, another_carer=0.4, in_capitals=0.1,
 )  # fmt: skip

@@ -23,10 +23,13 @@ class GeneratorSettings:
     double_barrelled_share: float = 0.06
     cousin_share: float = 0.04
     """Families who repeat the surname and a given name of another family."""
-    good_share: float = 0.45
-    middling_share: float = 0.35
+    good_share: float = 0.55
+    middling_share: float = 0.33
     """What is neither good nor middling is poor."""
-    unregistered_share: float = 0.06
+    off_register_share: float = 0.06
+    """Children of the area whom the register lacks, by chance: brothers, sisters, co-twins too."""
+    unregistered_share: float = 0.0
+    """Besides: queries about somebody who was drawn to be taken for a child of the register."""
     moved_share: float = 0.12
     school_changed_share: float = 0.05
     surname_changed_share: float = 0.02

@@ -21,7 +21,9 @@ from tests.support.synthetic_children import (
 )
 from tests.support.synthetic_children.births import SMALLEST_GAP_DAYS
 
-SETTINGS = GeneratorSettings(children=6_000, queries=6_000, seed=5)
+SETTINGS = GeneratorSettings(
+    children=6_000, queries=6_000, seed=5, off_register_share=0.0, unregistered_share=0.06
+)
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +123,17 @@ def test_qualities_and_relations_come_in_the_shares_asked_for(population: Popula
     assert origins["british"] / count == pytest.approx(0.7, abs=0.06)
 
 
+def test_children_off_the_register_are_asked_about_like_the_others() -> None:
+    made = generate(GeneratorSettings(children=6_000, queries=6_000, seed=9, twin_share=0.3))
+    assert len(made.register) / 6_000 == pytest.approx(0.94, abs=0.01)
+    ids = {row.id for row in made.register}
+    absent = [truth for truth in made.truths if not truth.id]
+    assert len(absent) / 6_000 == pytest.approx(0.06, abs=0.01)
+    assert all(truth.id in ids for truth in made.truths if truth.id)
+    relations = Counter(truth.relation for truth in absent)
+    assert set(relations) == {"unregistered-sibling", "unregistered-twin", "stranger"}
+
+
 def test_the_truth_names_a_child_of_the_register_exactly_when_it_is_the_own(
     population: Population,
 ) -> None:
@@ -134,7 +147,14 @@ def test_the_truth_names_a_child_of_the_register_exactly_when_it_is_the_own(
 def test_who_is_not_on_the_register_is_not_there_under_the_own_number(
     population: Population,
 ) -> None:
-    strict = GeneratorSettings(children=3_000, queries=6_000, seed=6, number_mixups=0.0)
+    strict = GeneratorSettings(
+        children=3_000,
+        queries=6_000,
+        seed=6,
+        number_mixups=0.0,
+        off_register_share=0.0,
+        unregistered_share=0.06,
+    )
     made = generate(strict)
     registered = {row.nhs_number for row in made.register} - {""}
     pupils = {row.upn for row in made.register} - {""}
