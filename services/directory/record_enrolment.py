@@ -6,7 +6,9 @@ pupils only.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
+from uuid import UUID
 
 from sqlalchemy import text
 
@@ -30,7 +32,8 @@ ENROLMENT_OF_ANOTHER = "enrolment-of-another"
 _NEEDS_PLACE = (Status.REGISTERED, Status.DUAL, Status.OTHER_PROVISION, Status.EARLY_YEARS)
 
 _END = text("""
-    update directory.enrolment set to_date = cast(:starts_on as date) - 1
+    update directory.enrolment
+       set to_date = cast(:starts_on as date) - 1, ended_by = :receipt, ended_before = to_date
      where child = :child and from_date < :starts_on
        and (to_date is null or to_date >= :starts_on)
        and (organisation is not distinct from :organisation
@@ -50,6 +53,18 @@ _INSERT = text("""
                 where child = :child and organisation is not distinct from :organisation
                   and from_date > :starts_on)),
            :receipt, :at""")
+
+
+_FORGET = text("delete from directory.enrolment where receipt = :receipt returning child")
+
+_RESTORE = text("""
+    update directory.enrolment set to_date = ended_before, ended_by = null, ended_before = null
+     where ended_by = :receipt""")
+
+_MOVED = text("""
+    insert into directory.moved (child, moved_at)
+    select unnest(cast(:children as uuid[])), :at
+        on conflict (child) do update set moved_at = excluded.moved_at""")
 
 
 async def take_enrolment(
@@ -127,6 +142,22 @@ async def write_enrolment(
     }
     for statement in (_END, _REPLACE, _INSERT):
         await session.execute(statement, values)
+    await note_moved(session, partnership, [child.id])
+
+
+async def forget_enrolments(session: Session, partnership: Partnership, receipt: UUID) -> bool:
+    """What an event said of enrolments no longer holds; what it had ended holds again."""
+    rows = await session.execute(_FORGET, {"receipt": receipt})
+    children = sorted({row.child for row in rows})
+    await session.execute(_RESTORE, {"receipt": receipt})
+    await note_moved(session, partnership, children)
+    return bool(children)
+
+
+async def note_moved(session: Session, partnership: Partnership, children: Sequence[UUID]) -> None:
+    """Whether recent events about these children must be told to others is looked at soon."""
+    if children:
+        await session.execute(_MOVED, {"children": children, "at": partnership.clock()})
 
 
 async def _find_place(session: Session, event: EventAccepted) -> Present | None:

@@ -65,7 +65,13 @@ class Child(SQLModel, table=True):
     household: str | None = None
     responsible_authority: str | None = None
     restricted: bool
+    guardian_given_name: str | None = None
+    guardian_family_name: str | None = None
     recorded_at: datetime = Field(sa_type=_At)
+    withdrawn_at: datetime | None = Field(
+        default=None, sa_type=_At, description="Registered by a decision that was undone."
+    )
+    withdrawn_by: UUID | None = Field(default=None, description="The resolution that was undone.")
 
 
 class ChildKey(SQLModel, table=True):
@@ -93,6 +99,18 @@ class Enrolment(SQLModel, table=True):
     to_date: date | None = None
     receipt: UUID | None = Field(default=None, description="The event that said so; none: a file.")
     recorded_at: datetime = Field(sa_type=_At)
+    ended_by: UUID | None = Field(default=None, description="The event that set `to_date`.")
+    ended_before: date | None = Field(default=None, description="What `to_date` was until then.")
+
+
+class Moved(SQLModel, table=True):
+    """A child whose enrolments changed: whether recent events must be told to others is due."""
+
+    metadata = metadata
+    __table_args__ = _OPTIONS
+
+    child: UUID = Field(primary_key=True)
+    moved_at: datetime = Field(sa_type=_At)
 
 
 class Event(SQLModel, table=True):
@@ -123,6 +141,7 @@ class Addressed(SQLModel, table=True):
     organisation: str = Field(primary_key=True)
     profile: str = Field(primary_key=True)
     part: str = Field(primary_key=True)
+    edition: int = Field(primary_key=True, description="How often it was taken back before.")
     child_index: int
     name: str
     role: str
@@ -130,6 +149,9 @@ class Addressed(SQLModel, table=True):
     rule: str
     withheld: str | None = None
     addressed_at: datetime = Field(sa_type=_At)
+    resolution: UUID | None = Field(default=None, description="The decision that caused it.")
+    withdrawn_at: datetime | None = Field(default=None, sa_type=_At)
+    withdrawn_because: str | None = None
 
 
 class Resolution(SQLModel, table=True):
@@ -156,6 +178,10 @@ class Resolution(SQLModel, table=True):
     decided_reason: str | None = None
     decided_by: str | None = None
     decided_at: datetime | None = Field(default=None, sa_type=_At)
+    reopens: UUID | None = Field(default=None, description="The resolution that was undone.")
+    undone_reason: str | None = None
+    undone_by: str | None = None
+    undone_at: datetime | None = Field(default=None, sa_type=_At)
 
 
 class Tombstone(SQLModel, table=True):
@@ -203,6 +229,7 @@ TABLES: tuple[type[SQLModel], ...] = (
     Child,
     ChildKey,
     Enrolment,
+    Moved,
     Event,
     Addressed,
     Resolution,

@@ -29,6 +29,7 @@ from schemas.facts import (
     ResolutionDecided,
     ResolutionNeeded,
     ResolutionOverdue,
+    ResolutionUndone,
     notice_id,
 )
 from services.intake.progress import STATES
@@ -74,13 +75,13 @@ _TELL_NOTICES = text(f"""
 _TELL_RESOLUTIONS = text("""
     insert into intake.progress_resolution as p
            (resolution, receipt, child_index, reason, needed_at, decide_by, overdue_at, decided_at,
-            decision)
+            undone_at, decision)
     select resolution, receipt, child_index, reason, needed_at, decide_by, overdue_at, decided_at,
-           decision
+           undone_at, decision
       from json_to_recordset(cast(:rows as json))
            as r(resolution uuid, receipt uuid, child_index int, reason text, needed_at timestamptz,
                 decide_by timestamptz, overdue_at timestamptz, decided_at timestamptz,
-                decision text)
+                undone_at timestamptz, decision text)
      order by resolution
     on conflict (resolution) do update
        set child_index = coalesce(p.child_index, excluded.child_index),
@@ -89,6 +90,7 @@ _TELL_RESOLUTIONS = text("""
            decide_by = least(p.decide_by, excluded.decide_by),
            overdue_at = least(p.overdue_at, excluded.overdue_at),
            decided_at = least(p.decided_at, excluded.decided_at),
+           undone_at = least(p.undone_at, excluded.undone_at),
            decision = coalesce(p.decision, excluded.decision)""")
 
 _TELL_OUTCOMES = text("""
@@ -176,6 +178,8 @@ class Told:
                 )
             case ResolutionDecided():
                 self._hear_resolution(said, decided_at=said.decided_at, decision=said.decision)
+            case ResolutionUndone():
+                self._hear_resolution(said, undone_at=said.undone_at)
             case EventApplied():
                 self._hear_outcome(said.receipt, "applied", said.receipt, said.at, said.outcome)
             case EventRetracted():
@@ -206,8 +210,9 @@ class Told:
         _merge(self.children, (said.receipt, said.child_index, said.child_id), child)
         for to in said.recipients:
             notice = notice_id(
-                said.receipt, said.child_id, to.organisation, to.profile, said.part, 0
-            )
+                said.receipt, said.child_id, to.organisation, to.profile, said.part, 0,
+                said.edition,
+            )  # fmt: skip
             row = {
                 "notice": notice,
                 "receipt": said.receipt,
@@ -247,7 +252,9 @@ class Told:
         _merge(self.notices, said.notice, row)
 
     def _hear_resolution(
-        self, said: ResolutionNeeded | ResolutionOverdue | ResolutionDecided, **columns: Any
+        self,
+        said: ResolutionNeeded | ResolutionOverdue | ResolutionDecided | ResolutionUndone,
+        **columns: Any,
     ) -> None:
         row = {
             "resolution": said.resolution,

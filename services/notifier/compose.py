@@ -39,6 +39,7 @@ from services.notifier.standing import (
     Ending,
     end_notices,
     endings_of,
+    forget_found,
     lock_events,
     read_standings,
     record_endings,
@@ -90,6 +91,7 @@ async def compose(
     await lock_events(session, [one.receipt for one in (*facts, *endings)])
     if endings:
         await record_endings(session, endings)
+        await forget_found(session, (one for one in addressed if isinstance(one, EventAddressed)))
     drafts = await _draft(session, addressed, routes, now, settings)
     await clocks.stop(session, endings, now)
     fresh = await insert_drafts(session, drafts)

@@ -18,6 +18,7 @@ from schemas.facts import (
     ResolutionDecided,
     ResolutionNeeded,
     ResolutionOverdue,
+    ResolutionUndone,
 )
 from services.notifier.bells import Bells
 from services.notifier.compose import Composable, compose
@@ -83,7 +84,14 @@ def subscriptions(clock: Clock, bells: Bells, settings: NotifierGroup) -> list[b
             "notifier",
             ("addressed", "organisations"),
             hear_addressed,
-            frozenset({*_COMPOSED, OrganisationRecorded.fact_type, EventApplied.fact_type}),
+            frozenset(
+                {
+                    *_COMPOSED,
+                    OrganisationRecorded.fact_type,
+                    EventApplied.fact_type,
+                    ResolutionUndone.fact_type,
+                }
+            ),
         ),
         bus.Subscription(
             "notifier-health",
