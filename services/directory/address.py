@@ -117,7 +117,7 @@ async def read_situations(
     needs = Needs(ids=set(partnership.settings.exploitation_teams.values()))
     for case in cases:
         needs_of(case, enrolments.get(case.child.id, []), needs)
-    known = await read_organisations(session, needs)
+    known = await read_organisations(session, needs, today)
     return [
         Situation(case, enrolments.get(case.child.id, []), known, partnership.settings, today)
         for case in cases

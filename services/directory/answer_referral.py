@@ -85,7 +85,9 @@ async def _tell_referrer(
     closes: tuple[UUID, ...],
 ) -> list[Publishable]:
     sender = referral.event.sender.organisation
-    present = (await read_organisations(session, Needs(ids={sender}))).present(sender)
+    present = (await read_organisations(session, Needs(ids={sender}), partnership.today())).present(
+        sender
+    )
     registered = await read_children(session, referral.children.values())
     answered = list(_answered(event, referral, registered))
     if present is None or present.organisation.channel == "none" or not answered:

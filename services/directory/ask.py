@@ -87,7 +87,7 @@ async def ask_people(
     needs = Needs()
     for one in questions:
         _note_needs(one, needs, partnership)
-    known = await read_organisations(session, needs)
+    known = await read_organisations(session, needs, partnership.today())
     queued_at = partnership.clock()
     facts = [
         ResolutionNeeded(

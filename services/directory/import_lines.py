@@ -18,9 +18,9 @@ from schemas.organisations import Organisation
 from services.directory.register import keys_of
 
 ORGANISATION_COLUMNS = (
-    "id", "kind", "name", "urn", "ukprn", "ods_code", "local_authority", "successor", "opens_at",
-    "terms", "closures", "nursing_provider", "covers_postcodes", "emergency_department", "channel",
-    "ladder",
+    "id", "kind", "name", "urn", "ukprn", "ods_code", "local_authority", "successor",
+    "successor_from", "split_into", "opens_at", "terms", "closures", "nursing_provider",
+    "covers_postcodes", "emergency_department", "channel", "ladder",
 )  # fmt: skip
 CHILD_COLUMNS = (
     "register_ref", "given_name", "family_name", "alternative_names", "date_of_birth", "sex",
@@ -62,6 +62,7 @@ def read_organisation(line: Mapping[str, str]) -> Organisation:
         dict(zip(("organisation", "role"), _pair("ladder", one, ":"), strict=True))
         for one in _items(line, "ladder")
     ]
+    values["split_into"] = _items(line, "split_into")
     values["covers_postcodes"] = [one.upper() for one in _items(line, "covers_postcodes")]
     values["emergency_department"] = _truth(line, "emergency_department")
     try:

@@ -54,7 +54,9 @@ async def release_text(
     )
     if not rows:
         return []
-    known = await read_organisations(session, Needs(ids={row.organisation for row in rows}))
+    known = await read_organisations(
+        session, Needs(ids={row.organisation for row in rows}), partnership.today()
+    )
     children = await read_children(session, [rows[0].child_id])
     child = children.get(rows[0].child_id)
     recipients = [

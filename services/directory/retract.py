@@ -190,7 +190,9 @@ async def withdraw_unentitled(
     rows = list(await session.execute(_TO_WITHDRAW, {"receipt": event.receipt}))
     if not rows:
         return []
-    known = await read_organisations(session, Needs(ids={row.organisation for row in rows}))
+    known = await read_organisations(
+        session, Needs(ids={row.organisation for row in rows}), partnership.today()
+    )
     line = _line(partnership, event)
     by_child: dict[UUID, list[Any]] = {}
     for row in rows:
@@ -199,7 +201,7 @@ async def withdraw_unentitled(
     for child_id, told in by_child.items():
         recipients: dict[str, Addressee] = {}
         for row in told:
-            present = known.present(row.organisation)
+            present = known.told(row.organisation)
             if present is not None:
                 one = address(present.organisation, RecipientRole(row.role), line.profile, line.id)
                 recipients.setdefault(one.organisation, one)

@@ -59,7 +59,7 @@ async def tell_overdue(session: Session, partnership: Partnership) -> int:
         return 0
     told = {row.id: [Addressee.model_validate(one) for one in row.recipients] for row in rows}
     ids = {one.organisation for addressees in told.values() for one in addressees}
-    known = await read_organisations(session, Needs(ids=ids))
+    known = await read_organisations(session, Needs(ids=ids), partnership.today())
     rungs = {
         organisation: known.by_id[organisation].ladder[:1]
         or (Rung(organisation=organisation, role=RecipientRole.DUTY_OFFICER),)

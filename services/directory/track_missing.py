@@ -188,7 +188,9 @@ async def _told(
     lines = partnership.policy.lines_for(case.event.event_type)
     line = next(line for line in lines if line.recipient is Recipient.TOLD)
     rows = list(await session.execute(_TOLD, {"reports": list(reports), "child": case.child.id}))
-    known = await read_organisations(session, Needs(ids={row.organisation for row in rows}))
+    known = await read_organisations(
+        session, Needs(ids={row.organisation for row in rows}), partnership.today()
+    )
     found: dict[str, Addressee] = {}
     for row in rows:
         one = _stands_for(known, row.organisation, RecipientRole(row.role))
@@ -201,7 +203,7 @@ async def _told(
 
 def _stands_for(known: Organisations, organisation: str, role: RecipientRole) -> Found | None:
     """Who was told, or who has taken its place since."""
-    present = known.present(organisation)
+    present = known.told(organisation)
     return Found(present.organisation, role, present.ids) if present is not None else None
 
 

@@ -78,7 +78,9 @@ async def withdraw_told(
     if not told:
         return gone
     line = correction_line(partnership)
-    known = await read_organisations(session, Needs(ids={row.organisation for row in told}))
+    known = await read_organisations(
+        session, Needs(ids={row.organisation for row in told}), partnership.today()
+    )
     whole = {row.organisation for row in told if row.part == "whole"}
     facts: list[EventAddressed] = []
     parts: tuple[Part, ...] = ("whole", "text")
@@ -88,7 +90,7 @@ async def withdraw_told(
             continue
         recipients: dict[str, Addressee] = {}
         for row in mine:
-            present = known.present(row.organisation)
+            present = known.told(row.organisation)
             if present is not None:
                 one = address(present.organisation, RecipientRole(row.role), line.profile, line.id)
                 recipients.setdefault(one.organisation, one)

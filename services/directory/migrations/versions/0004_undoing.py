@@ -42,6 +42,8 @@ _STATEMENTS = (
     """create table directory.moved (
         child uuid primary key references directory.child on delete cascade,
         moved_at timestamptz not null)""",
+    """create index organisation_successor on directory.organisation (successor)
+        where successor is not null""",
     "create index moved_at on directory.moved (moved_at)",
 )
 
