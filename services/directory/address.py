@@ -35,7 +35,7 @@ RELEASE = "release"
 _ENROLMENTS = text("""
     select child, organisation, status from directory.enrolment
      where child = any(cast(:children as uuid[])) and from_date <= :today
-       and (to_date is null or to_date >= :today)
+       and (to_date is null or to_date >= :since)
      order by child, from_date, id""")
 
 _RECORD = text("""
@@ -109,11 +109,16 @@ async def address_children(
 
 
 async def read_situations(
-    session: Session, partnership: Partnership, cases: Sequence[Case]
+    session: Session,
+    partnership: Partnership,
+    cases: Sequence[Case],
+    *,
+    since: date | None = None,
 ) -> list[Situation]:
-    """Each case with the enrolments of today and the organisations that it needs."""
+    """Each case with the enrolments of today, or of any day `since`, and the organisations."""
     today = partnership.today()
-    enrolments = await _read_enrolments(session, {case.child.id for case in cases}, today)
+    children = {case.child.id for case in cases}
+    enrolments = await _read_enrolments(session, children, since or today, today)
     needs = Needs(ids=set(partnership.settings.exploitation_teams.values()))
     for case in cases:
         needs_of(case, enrolments.get(case.child.id, []), needs)
@@ -239,9 +244,11 @@ async def _read_names(session: Session, cases: Sequence[Case]) -> dict[UUID, dic
 
 
 async def _read_enrolments(
-    session: Session, children: set[UUID], today: date
+    session: Session, children: set[UUID], since: date, today: date
 ) -> dict[UUID, list[Enrolment]]:
-    rows = await session.execute(_ENROLMENTS, {"children": list(children), "today": today})
+    rows = await session.execute(
+        _ENROLMENTS, {"children": list(children), "since": since, "today": today}
+    )
     found: dict[UUID, list[Enrolment]] = {}
     for row in rows:
         found.setdefault(row.child, []).append(Enrolment(*row))

@@ -13,7 +13,7 @@ from services.directory.listen import subscribe
 from services.directory.partnership import Partnership
 from services.directory.policy import read_policy
 from services.directory.settings import Settings
-from services.directory.sweep import sweep_task
+from services.directory.sweep import sweep_tasks
 from services.directory.tables import Credential
 from services.directory.undo_api import create_undo_router
 
@@ -33,7 +33,7 @@ def build(settings: Settings, database: Database, road: Road) -> Service:
         router,
         tasks=[
             *road.readers(database, subscribe(partnership)),
-            sweep_task(database, partnership),
+            *sweep_tasks(database, partnership),
         ],
         checks=road.checks(),
         databases=[database],

@@ -37,7 +37,7 @@ _UNDO_DECIDED = text("""
     update directory.resolution
        set state = 'undone', undone_by = :by, undone_at = :at, undone_reason = :because
      where receipt = :receipt and child_index is not distinct from cast(:position as int)
-       and state = 'decided' and decision <> 'superseded'
+       and state = 'decided' and decision not in ('superseded', 'repaired')
        and not reason = any(cast(:identity as text[]))
     returning id""")
 

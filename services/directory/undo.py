@@ -29,6 +29,7 @@ from services.directory.answer_referral import unresolved_id
 from services.directory.ask import Question, ask_people
 from services.directory.decide import Decision, NotPossible
 from services.directory.partnership import SOURCE, Partnership
+from services.directory.readdress import REPAIRED
 from services.directory.record_event import Recorded, find_ended, lock_receipts, read_event
 from services.directory.register import read_children
 from services.directory.retract import IDENTITY_REASONS, SUPERSEDED
@@ -100,7 +101,7 @@ async def undo_resolution(
     if row.state == "open":
         return NotPossible("not-decided", conflict=True), []
     recorded = await read_event(session, receipt)
-    if row.decision == SUPERSEDED or recorded is None:
+    if row.decision in (SUPERSEDED, REPAIRED) or recorded is None:
         return NotPossible(SUPERSEDED, conflict=True), []
     return await _undo(session, partnership, recorded, row, plea)
 

@@ -177,7 +177,7 @@ def _unknown() -> Problem:
 
 _WORDS = {
     "not-decided": "Nobody has decided it yet: answer it.",
-    "superseded": "A correction or a retraction of the event ended it; nothing is left to undo.",
+    "superseded": "No person's answer ended it, but what happened since: nothing can be undone.",
     "another-child": "The event's child is not taken for that one; read the event again.",
 }
 

@@ -25,6 +25,7 @@ from services.directory.policy import read_policy
 from services.directory.record_organisation import record_organisations
 from services.directory.register import keys_of
 from services.directory.settings import DirectorySettings
+from services.directory.sweep import readdress_one
 from services.directory.undo import Plea, Undone, undo_match, undo_resolution
 from tests.integration.directory.area import MASH, POLICE, SCHOOL_A, Pupil, nhs_number, upn
 
@@ -259,6 +260,13 @@ class Stage:
             )
             await publish(session, facts, {})
         return outcome, await self.heard()
+
+    async def readdress(self) -> Heard:
+        """The sweep looks for children who moved, once what is on its way has settled."""
+        self.later(seconds=11)
+        while await readdress_one(self.database, self.partnership):
+            pass
+        return await self.heard()
 
     async def rows(self, query: str, **values: Any) -> list[Any]:
         """What the database holds."""
