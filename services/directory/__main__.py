@@ -1,4 +1,4 @@
-"""`python -m services.directory [serve | settings | import FILE.csv | reviewer …]`."""
+"""`python -m services.directory [serve | settings | import FILE | reviewer …]`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from chassis.telemetry import configure_logs
 from schemas.facts import TOPICS
 from schemas.organisations import OrganisationKind
 from services.directory.app import build
-from services.directory.import_csv import (
+from services.directory.import_file import (
     ImportResult,
+    Options,
     Progress,
     Report,
     UnknownFileError,
@@ -31,6 +32,7 @@ from services.directory.import_csv import (
 )
 from services.directory.partnership import Partnership
 from services.directory.policy import read_policy
+from services.directory.read_file import FORMATS
 from services.directory.settings import KNOWN_GROUPS, Settings
 from services.directory.tables import Credential
 
@@ -48,7 +50,8 @@ def main() -> int:
         return 0
     configure_logs(settings.log)
     if chosen.command == "import":
-        return asyncio.run(_import(settings, chosen.file))
+        options = Options(chosen.format, chosen.school)
+        return asyncio.run(_import(settings, chosen.file, options))
     if chosen.command == "reviewer":
         return asyncio.run(_change_reviewer(settings, chosen))
     run(_serve(settings))
@@ -60,8 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("serve", help="serve alone (the default)")
     commands.add_parser("settings", help="print the settings, secrets masked")
-    load = commands.add_parser("import", help="load organisations or children from a CSV file")
+    load = commands.add_parser("import", help="load organisations or children from a file")
     load.add_argument("file", type=Path)
+    load.add_argument("--format", choices=FORMATS, help="what it holds; else it is recognised")
+    load.add_argument("--school", help="the URN of a school census without such a column")
     reviewer = commands.add_parser("reviewer", help="keys of those who decide")
     reviewer.add_argument("action", choices=("add", "rotate", "revoke"))
     reviewer.add_argument("organisation", help="the id of a social-care organisation")
@@ -83,12 +88,12 @@ async def _serve(settings: Settings) -> None:
     await serve([Service("bus", APIRouter(), road.tasks(), road.checks()), service], settings.http)
 
 
-async def _import(settings: Settings, path: Path) -> int:
+async def _import(settings: Settings, path: Path, options: Options) -> int:
     database = Database(settings.database, "directory-import")
     try:
         await check_schema(database, CHAINS)
         partnership = Partnership(read_policy(), settings.directory)
-        result = await _import_with_bar(database, path, partnership)
+        result = await _import_with_bar(database, path, partnership, options)
     except (UnknownFileError, OSError) as error:
         if isinstance(error, UnknownFileError):
             sys.stderr.write(f"{path.name}: {error}\n")
@@ -108,14 +113,14 @@ async def _import(settings: Settings, path: Path) -> int:
 
 
 async def _import_with_bar(
-    database: Database, path: Path, partnership: Partnership
+    database: Database, path: Path, partnership: Partnership, options: Options
 ) -> ImportResult:
     try:
         from rich.console import Console
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
     except ImportError:  # The image of production is without it.
-        return await import_file(database, path, _say_progress, partnership)
+        return await import_file(database, path, _say_progress, partnership, options)
 
     columns = (
         TextColumn("{task.description}"),
@@ -135,7 +140,7 @@ async def _import_with_bar(
             )
 
         report: Report = show
-        return await import_file(database, path, report, partnership)
+        return await import_file(database, path, report, partnership, options)
 
 
 def _say_progress(progress: Progress) -> None:

@@ -138,6 +138,10 @@ class Organisations:
         begins = one.successor_from
         return begins is None or self._today is None or begins <= self._today
 
+    def first(self, number: str) -> str | None:
+        """The id of one that has or had this number, though nobody may stand for it."""
+        return next(iter(self._by_number.get(number.strip(), [])), None)
+
     def covering(self, outward: str | None, *kinds: OrganisationKind) -> list[Organisation]:
         """Who serves a postcode."""
         if outward is None:

@@ -74,6 +74,17 @@ class Child(SQLModel, table=True):
     withdrawn_by: UUID | None = Field(default=None, description="The resolution that was undone.")
 
 
+class ChildRef(SQLModel, table=True):
+    """By what a child is found again in the next file of the same source."""
+
+    metadata = metadata
+    __tablename__ = "child_ref"
+    __table_args__ = _OPTIONS
+
+    ref: str = Field(primary_key=True, description="`census:` and a UPN, say; never in a log.")
+    child: UUID
+
+
 class ChildKey(SQLModel, table=True):
     """By what a child can be found besides its numbers; a restricted child has none."""
 
@@ -227,6 +238,7 @@ class Audit(AuditRow, table=True):
 TABLES: tuple[type[SQLModel], ...] = (
     Organisation,
     Child,
+    ChildRef,
     ChildKey,
     Enrolment,
     Moved,

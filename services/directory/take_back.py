@@ -55,6 +55,7 @@ _TAKE_OFF = text("""
                         where a.child_id = c.id and a.receipt <> :receipt)
        and not exists (select 1 from directory.enrolment e
                         where e.child = c.id and e.receipt is distinct from :receipt)
+       and not exists (select 1 from directory.child_ref f where f.child = c.id)
        and not exists (select 1 from directory.episode e where e.child = c.id)
        and not exists (select 1 from directory.resolution r
                         where r.decided_child = c.id and r.state = 'decided'

@@ -34,6 +34,10 @@ _STATEMENTS = (
     "alter table directory.child add column withdrawn_by uuid",
     "alter table directory.child add column guardian_given_name text",
     "alter table directory.child add column guardian_family_name text",
+    """create table directory.child_ref (
+        ref text primary key,
+        child uuid not null references directory.child on delete cascade)""",
+    "create index child_ref_child on directory.child_ref (child)",
     "create index enrolment_child on directory.enrolment (child)",
     # What an enrolment ended, so that taking it back can restore it.
     "alter table directory.enrolment add column ended_by uuid",
