@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
 from chassis.clock import now
 from chassis.database import Database
-from schemas.facts import Addressee, EventAddressed, Profile, notice_id
+from schemas.facts import Addressee, EventAddressed, EventRetracted, Profile, notice_id
 from schemas.organisations import OrganisationKind, RecipientRole
 from services.notifier.escalate import sweep
 from services.notifier.routes import record_organisations
@@ -158,3 +158,39 @@ async def test_the_clock_of_a_referral_runs_on(database: Database) -> None:
     await hear(database, withdrawal(fact, TO_MASH))
     (row,) = await rows(database, "select stopped_at from notifier.clock")
     assert row.stopped_at is None
+
+
+async def climbed(database: Database) -> EventAddressed:
+    """A notice that nobody confirmed: the duty officer has it too."""
+    fact = addressed(TO_SCHOOL)
+    await hear(database, fact)
+    async with database.transaction() as session:
+        await sweep(session, now() + timedelta(days=7), SETTINGS)
+    async with database.transaction() as session:
+        await session.execute(text("update notifier.obligation set state = 'delivered'"))
+    return fact
+
+
+async def test_a_withdrawal_reaches_whom_a_ladder_told(database: Database) -> None:
+    fact = await climbed(database)
+    taken = withdrawal(fact, TO_SCHOOL)
+    composed = await hear(database, taken)
+    found = await states(database)
+    assert found[DUTY, "withdrawal", 0] == "waiting"
+    assert DUTY in composed.mailboxes
+    assert (await hear(database, taken)).made == 0
+
+
+async def test_so_does_the_withdrawal_of_a_retraction(database: Database) -> None:
+    fact = await climbed(database)
+    retraction = EventRetracted(receipt=uuid4(), retracts=fact.receipt, key="key", at=now())
+    told = withdrawal(fact, TO_SCHOOL).model_copy(
+        update={
+            "receipt": retraction.receipt,
+            "supersedes": fact.receipt,
+            "withdraws": (),
+            "edition": 0,
+        }
+    )
+    await hear(database, retraction, told)
+    assert (await states(database))[DUTY, "withdrawal", 0] == "waiting"
