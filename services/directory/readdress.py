@@ -59,10 +59,12 @@ _DISCARD = text("""
                         where r.child_id = m.child and r.queued_at >= :since)""")
 
 _CLAIM = text("""
-    update directory.moved set moved_at = :again
-     where child = (select child from directory.moved where moved_at <= :settled
-                     order by moved_at limit 1 for update skip locked)
-    returning child""")
+    with one as (
+        select child from directory.moved where moved_at <= :settled
+         order by moved_at limit 1 for update skip locked)
+    update directory.moved m set moved_at = :again from one
+     where m.child = one.child and m.moved_at <= :settled
+    returning m.child""")
 
 # Moved anew since it was claimed: that move is another one, with its own time to settle.
 _DONE = text("delete from directory.moved where child = :child and moved_at = :again")
@@ -102,8 +104,8 @@ async def claim_mover(session: Session, partnership: Partnership) -> Mover | Non
     now = partnership.clock()
     values = {"settled": now - SETTLES, "since": _since(partnership), "again": now + TRIED_AGAIN}
     await session.execute(_DISCARD, values)
-    child: UUID | None = (await session.execute(_CLAIM, values)).scalar()
-    return None if child is None else Mover(child, values["again"])
+    claimed = (await session.execute(_CLAIM, values)).first()
+    return None if claimed is None else Mover(claimed.child, values["again"])
 
 
 async def readdress_mover(

@@ -67,8 +67,7 @@ _RESTORE = text("""
 
 _MOVED = text("""
     insert into directory.moved (child, moved_at)
-    select unnest(cast(:children as uuid[])), :at
-        on conflict (child) do update set moved_at = excluded.moved_at""")
+    select unnest(cast(:children as uuid[])), :at""")
 
 
 async def take_enrolment(

@@ -120,7 +120,8 @@ class Moved(SQLModel, table=True):
     metadata = metadata
     __table_args__ = _OPTIONS
 
-    child: UUID = Field(primary_key=True)
+    line: int = Field(primary_key=True, sa_type=BigInteger, sa_column_args=(Identity(always=True),))
+    child: UUID
     moved_at: datetime = Field(sa_type=_At)
 
 

@@ -398,3 +398,49 @@ async def test_of_two_undoings_at_once_one_withdraws(stage: Stage) -> None:
         )
         assert (len(rows), len(asked)) == (3, 1)
         await stage.heard()
+
+
+async def test_undoing_a_report_beside_the_found_leaves_nobody_looking(stage: Stage) -> None:
+    for day in range(1, 6):
+        wrong = await stage.child(f"Ash{day}", school=SCHOOL_B)
+        report = stage.missing(wrong.sent())
+        await stage.feed(report)
+        stage.later(minutes=1)
+        found = stage.found(wrong.sent())
+        outcomes = await asyncio.gather(
+            at_once(stage, found), stage.undo_match(report.receipt, wrong.id)
+        )
+        assert isinstance(outcomes[1][0], Undone)
+        rows = await stage.rows(
+            """select profile from directory.addressed
+                where child_id = :child and organisation = :school and withdrawn_at is null""",
+            child=wrong.id,
+            school=SCHOOL_B,
+        )
+        assert "withdrawal" in {row.profile for row in rows}
+        assert "missing-alert" not in {row.profile for row in rows}
+        open_episodes = await stage.rows(
+            "select 1 from directory.episode where child = :child and closed_at is null",
+            child=wrong.id,
+        )
+        assert open_episodes == []
+        await stage.heard()
+
+
+async def test_undo_then_decide_at_once_tells_the_right_school_once(stage: Stage) -> None:
+    wrong, right, receipt, resolution = await decided_wrongly(stage)
+    _, heard = await stage.undo(resolution)
+    asked = heard.needed[0].resolution
+    outcomes = await asyncio.gather(
+        stage.decide(asked, Decision.THIS_CHILD, right.id),
+        stage.undo(resolution),
+        stage.decide(asked, Decision.THIS_CHILD, right.id),
+    )
+    assert not any(isinstance(outcome, NotPossible) for outcome, _ in outcomes)
+    rows = await stage.rows(
+        """select child_id from directory.addressed
+            where receipt = :receipt and role = 'school' and profile = 'school-full'
+            order by addressed_at""",
+        receipt=receipt,
+    )
+    assert [row.child_id for row in rows] == [wrong.id, right.id]

@@ -43,9 +43,12 @@ _STATEMENTS = (
     "alter table directory.enrolment add column ended_by uuid",
     "alter table directory.enrolment add column ended_before date",
     "create index enrolment_ended on directory.enrolment (ended_by) where ended_by is not null",
+    # A row a move, and no key but its own: whoever moves children waits for nobody.
     """create table directory.moved (
-        child uuid primary key references directory.child on delete cascade,
+        line bigint generated always as identity primary key,
+        child uuid not null,
         moved_at timestamptz not null)""",
+    "create index moved_child on directory.moved (child)",
     """create index organisation_successor on directory.organisation (successor)
         where successor is not null""",
     "create index moved_at on directory.moved (moved_at)",
