@@ -36,15 +36,16 @@ _AT_PLACE = """(organisation = any(cast(:ids as text[]))
 """The place under every id it was ever known by: an academy's pupil was its predecessor's."""
 
 _END = text(f"""
-    update directory.enrolment e
+    update directory.enrolment
        set to_date = cast(:starts_on as date) - 1, ended_by = :receipt, ended_before = to_date
      where child = :child and from_date < :starts_on
        and (to_date is null or to_date >= :starts_on)
        and ({_AT_PLACE}
             or status in ('home-educated', 'missing-education', 'none', 'unknown')
-            or exists (select 1 from directory.organisation o
-                        where o.id = e.organisation
-                          and o.detail->'splitInto' @> to_jsonb(cast(:organisation as text))))""")
+            or organisation in (
+                select id from directory.organisation
+                 where detail->'splitInto' <> '[]'
+                   and detail->'splitInto' @> to_jsonb(cast(:organisation as text))))""")
 
 _REPLACE = text(f"""
     delete from directory.enrolment
