@@ -139,6 +139,15 @@ class EventAddressed(_AboutEvent):
     closes: tuple[UUID, ...] = Field(
         default=(), description="Receipts whose open notices this event ends (found, decided)."
     )
+    withdraws: tuple[UUID, ...] = Field(
+        default=(), description="Notices of this same event and child that are taken back."
+    )
+    edition: int = Field(
+        default=0,
+        ge=0,
+        description="How often notices of this event and child were taken back before: a notice "
+        "of a later edition is another one, even to the same recipient.",
+    )
     data: dict[str, Any]
 
     def bus_key(self) -> str:
@@ -179,6 +188,27 @@ class ResolutionDecided(_Fact):
     decision: str
     decided_by: str
     decided_at: datetime
+
+    def bus_key(self) -> str:
+        return self.key
+
+
+class ResolutionUndone(_Fact):
+    """What a person or the directory had decided is taken back; `reopened` asks again.
+
+    What was told because of it is withdrawn by `event.addressed`.
+    """
+
+    fact_type: ClassVar[str] = "resolution.undone"
+    topic: ClassVar[str] = "addressed"
+
+    resolution: UUID
+    receipt: UUID
+    key: str
+    child_index: int | None = None
+    undone_by: str
+    undone_at: datetime
+    reopened: UUID | None = None
 
     def bus_key(self) -> str:
         return self.key
@@ -326,6 +356,12 @@ class NoticeSuperseded(NoticeFact):
     fact_type: ClassVar[str] = "notice.superseded"
 
 
+class NoticeWithdrawn(NoticeFact):
+    """It was told and is taken back: the recipient gets a withdrawal of it."""
+
+    fact_type: ClassVar[str] = "notice.withdrawn"
+
+
 class NoticeUndelivered(NoticeFact):
     """Its deadline passed and nobody had confirmed it."""
 
@@ -366,6 +402,7 @@ NOTICE_FACTS: tuple[type[NoticeFact], ...] = (
     NoticeFailed,
     NoticeWithheld,
     NoticeSuperseded,
+    NoticeWithdrawn,
     NoticeUndelivered,
     NoticeEscalated,
 )
@@ -375,6 +412,7 @@ _ALL: tuple[type[_Fact], ...] = (
     EventAddressed,
     ResolutionNeeded,
     ResolutionDecided,
+    ResolutionUndone,
     ResolutionOverdue,
     EventApplied,
     PersonLinkMissing,
@@ -389,7 +427,14 @@ FACTS: dict[str, type[_Fact]] = {fact.fact_type: fact for fact in _ALL}
 
 
 def notice_id(
-    receipt: UUID, child_id: UUID, organisation: str, profile: str, part: str, rung: int
+    receipt: UUID,
+    child_id: UUID,
+    organisation: str,
+    profile: str,
+    part: str,
+    rung: int,
+    edition: int = 0,
 ) -> UUID:
     """The id of an obligation: the same inputs give the same id, in whichever service."""
-    return uuid5(_NOTICE_NAMESPACE, f"{receipt}|{child_id}|{organisation}|{profile}|{part}|{rung}")
+    said = f"{receipt}|{child_id}|{organisation}|{profile}|{part}|{rung}"
+    return uuid5(_NOTICE_NAMESPACE, f"{said}|{edition}" if edition else said)

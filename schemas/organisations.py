@@ -81,6 +81,14 @@ class Organisation(Model):
     successor: str | None = Field(
         default=None, description="The id of the organisation that took its place."
     )
+    successor_from: date | None = Field(
+        default=None, description="From which day on; None: it has already."
+    )
+    split_into: tuple[str, ...] = Field(
+        default=(),
+        description="Ids of several that took its place: a person says which one a child is at. "
+        "From `successorFrom` on.",
+    )
     opens_at: time | None = Field(default=None, description="Europe/London; None: the default.")
     terms: tuple[DateRange, ...] = Field(default=(), description="School terms; empty: unknown.")
     closures: tuple[DateRange, ...] = Field(default=(), description="Inset days, half-terms.")

@@ -21,7 +21,7 @@ from deploy.laptop.keys import Keys
 from deploy.laptop.partnership import FEWEST_CHILDREN, make_partnership, write_partnership
 from deploy.laptop.place import LaptopError, Place
 from schemas.permissions import Operation, may
-from services.directory.import_csv import import_file
+from services.directory.import_file import import_file
 from services.directory.tables import Credential as OfDirectory
 from services.intake.tables import Agency as IntakeAgency
 from services.intake.tables import Credential as OfIntake

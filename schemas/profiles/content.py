@@ -213,6 +213,9 @@ class Withdrawal(Content):
 
     profile: Literal[Profile.WITHDRAWAL] = Profile.WITHDRAWAL
     withdraws: UUID | None = Field(default=None, description="The receipt that was told of before.")
+    part: Part = Field(
+        default="whole", description="`text`: only the text that followed; the notice stands."
+    )
     instruction: str = (
         "What you were sent under this reference was withdrawn. "
         "Destroy it, and confirm that you have."

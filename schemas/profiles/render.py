@@ -175,7 +175,8 @@ def _tell_referrer(told: Told) -> dict[str, Any]:
 
 
 def _withdraw(told: Told) -> dict[str, Any]:
-    return {"withdraws": told.addressed.supersedes}
+    same = bool(told.addressed.withdraws)
+    return {"withdraws": told.addressed.receipt if same else told.addressed.supersedes}
 
 
 def _tell_nothing(_told: Told) -> dict[str, Any]:

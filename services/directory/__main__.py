@@ -1,4 +1,4 @@
-"""`python -m services.directory [serve | settings | import FILE.csv | evaluate … | …]`."""
+"""`python -m services.directory [serve | settings | import FILE | evaluate … | …]`."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from chassis.telemetry import configure_logs
 from schemas.facts import TOPICS
 from schemas.organisations import OrganisationKind
 from services.directory.app import build
-from services.directory.import_csv import (
+from services.directory.import_file import (
     ImportResult,
+    Options,
     Progress,
     Report,
     UnknownFileError,
@@ -34,6 +35,7 @@ from services.directory.matching.files import MissingColumnError, evaluate_files
 from services.directory.matching.model import read_model
 from services.directory.partnership import Partnership
 from services.directory.policy import read_policy
+from services.directory.read_file import FORMATS
 from services.directory.report_links import count_links
 from services.directory.settings import KNOWN_GROUPS, Settings
 from services.directory.tables import Credential
@@ -55,7 +57,8 @@ def main() -> int:
         return 0
     configure_logs(settings.log)
     if chosen.command == "import":
-        return asyncio.run(_import(settings, chosen.file))
+        options = Options(chosen.format, chosen.school)
+        return asyncio.run(_import(settings, chosen.file, options))
     if chosen.command == "links-missing":
         return asyncio.run(_print_links_missing(settings))
     if chosen.command == "reviewer":
@@ -69,8 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("serve", help="serve alone (the default)")
     commands.add_parser("settings", help="print the settings, secrets masked")
-    load = commands.add_parser("import", help="load organisations or children from a CSV file")
+    load = commands.add_parser("import", help="load organisations or children from a file")
     load.add_argument("file", type=Path)
+    load.add_argument("--format", choices=FORMATS, help="what it holds; else it is recognised")
+    load.add_argument("--school", help="the URN of a school census without such a column")
     evaluate = commands.add_parser(
         "evaluate", help="the very same decision on files: a register, queries, a decision for each"
     )
@@ -103,12 +108,12 @@ async def _serve(settings: Settings) -> None:
     await serve([Service("bus", APIRouter(), road.tasks(), road.checks()), service], settings.http)
 
 
-async def _import(settings: Settings, path: Path) -> int:
+async def _import(settings: Settings, path: Path, options: Options) -> int:
     database = Database(settings.database, "directory-import")
     try:
         await check_schema(database, CHAINS)
         partnership = Partnership(read_policy(), settings.directory)
-        result = await _import_with_bar(database, path, partnership)
+        result = await _import_with_bar(database, path, partnership, options)
     except (UnknownFileError, OSError) as error:
         if isinstance(error, UnknownFileError):
             sys.stderr.write(f"{path.name}: {error}\n")
@@ -128,14 +133,14 @@ async def _import(settings: Settings, path: Path) -> int:
 
 
 async def _import_with_bar(
-    database: Database, path: Path, partnership: Partnership
+    database: Database, path: Path, partnership: Partnership, options: Options
 ) -> ImportResult:
     try:
         from rich.console import Console
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
     except ImportError:  # The image of production is without it.
-        return await import_file(database, path, _say_progress, partnership)
+        return await import_file(database, path, _say_progress, partnership, options)
 
     columns = (
         TextColumn("{task.description}"),
@@ -155,7 +160,7 @@ async def _import_with_bar(
             )
 
         report: Report = show
-        return await import_file(database, path, report, partnership)
+        return await import_file(database, path, report, partnership, options)
 
 
 def _say_progress(progress: Progress) -> None:

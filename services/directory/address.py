@@ -7,7 +7,7 @@ a person, while everybody who can be determined is told at once.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -36,27 +36,36 @@ RELEASE = "release"
 _ENROLMENTS = text("""
     select child, organisation, status from directory.enrolment
      where child = any(cast(:children as uuid[])) and from_date <= :today
-       and (to_date is null or to_date >= :today)
+       and (to_date is null or to_date >= :since)
      order by child, from_date, id""")
 
 _RECORD = text("""
-    insert into directory.addressed (receipt, child_id, organisation, profile, part, child_index,
-        name, role, owner, rule, withheld, addressed_at)
-    select r.receipt, r.child_id, r.organisation, r.profile, r.part, r.child_index, r.name, r.role,
-           r.owner, r.rule, r.withheld, :at
+    insert into directory.addressed (receipt, child_id, organisation, profile, part, edition,
+        child_index, name, role, owner, rule, withheld, addressed_at)
+    select r.receipt, r.child_id, r.organisation, r.profile, r.part, r.edition, r.child_index,
+           r.name, r.role, r.owner, r.rule, r.withheld, :at
       from jsonb_to_recordset(cast(:rows as jsonb)) as r(receipt uuid, child_id uuid,
-           organisation text, profile text, part text, child_index int, name text, role text,
-           owner text, rule text, withheld text)
+           organisation text, profile text, part text, edition int, child_index int, name text,
+           role text, owner text, rule text, withheld text)
         on conflict do nothing""")
+
+_EDITIONS = text("""
+    select a.receipt, a.child_id, max(a.edition) as last,
+           max(a.edition) filter (where a.withdrawn_at is not null) as withdrawn
+      from unnest(cast(:receipts as uuid[]), cast(:children as uuid[])) p(receipt, child_id)
+      join directory.addressed a on a.receipt = p.receipt and a.child_id = p.child_id
+     group by a.receipt, a.child_id""")
 
 _TOLD = text("""
     select child_id, organisation, profile from directory.addressed
-     where receipt = :receipt and part = 'whole' and child_id = any(cast(:children as uuid[]))""")
+     where receipt = :receipt and part = 'whole' and child_id = any(cast(:children as uuid[]))
+       and withdrawn_at is null""")
 
 
 _ASKED = text("""
     select reason, decision from directory.resolution
      where receipt = :receipt and child_index = :child_index and reason not like 'no-route%'
+       and state <> 'undone'
      order by queued_at""")
 
 
@@ -104,20 +113,25 @@ async def address_children(
             )
         new = _questions(case, outcome, held)
         questions += [one for one in new if one.reason not in asked]
-    await record_addressed(session, partnership, facts)
+    facts = await record_addressed(session, partnership, facts)
     return [*facts, *await ask_people(session, partnership, questions)]
 
 
 async def read_situations(
-    session: Session, partnership: Partnership, cases: Sequence[Case]
+    session: Session,
+    partnership: Partnership,
+    cases: Sequence[Case],
+    *,
+    since: date | None = None,
 ) -> list[Situation]:
-    """Each case with the enrolments of today and the organisations that it needs."""
+    """Each case with the enrolments of today, or of any day `since`, and the organisations."""
     today = partnership.today()
-    enrolments = await _read_enrolments(session, {case.child.id for case in cases}, today)
+    children = {case.child.id for case in cases}
+    enrolments = await _read_enrolments(session, children, since or today, today)
     needs = Needs(ids=set(partnership.settings.exploitation_teams.values()))
     for case in cases:
         needs_of(case, enrolments.get(case.child.id, []), needs)
-    known = await read_organisations(session, needs)
+    known = await read_organisations(session, needs, today)
     families = await read_families(session, {case.child.id for case in cases}, today)
     return [
         Situation(
@@ -150,12 +164,33 @@ def find_held(case: Case, register_names: dict[UUID, list[str]]) -> tuple[str, .
 
 
 async def record_addressed(
-    session: Session, partnership: Partnership, facts: Iterable[EventAddressed]
-) -> None:
-    """Keep who was told of which child, as what: so that all of it can be taken back."""
-    rows = [_row(fact, one) for fact in facts for one in fact.recipients]
+    session: Session, partnership: Partnership, facts: Sequence[EventAddressed]
+) -> list[EventAddressed]:
+    """Keep who is told of which child, as what, so that all of it can be taken back.
+
+    Returns the facts with their editions: what is told after it was taken back is told anew.
+    """
+    if not facts:
+        return []
+    pairs = list({(fact.receipt, fact.child_id): None for fact in facts})
+    found = await session.execute(
+        _EDITIONS,
+        {"receipts": [one for one, _ in pairs], "children": [child for _, child in pairs]},
+    )
+    # After a withdrawal whatever is told is of a new edition, the withdrawal itself included.
+    editions = {
+        (row.receipt, row.child_id): row.last + (row.withdrawn == row.last) for row in found
+    }
+    numbered = [
+        fact.model_copy(update={"edition": edition})
+        if (edition := editions.get((fact.receipt, fact.child_id), 0))
+        else fact
+        for fact in facts
+    ]
+    rows = [_row(fact, one) for fact in numbered for one in fact.recipients]
     if rows:
         await session.execute(_RECORD, {"rows": json.dumps(rows), "at": partnership.clock()})
+    return numbered
 
 
 def _row(fact: EventAddressed, one: Addressee) -> dict[str, Any]:
@@ -165,6 +200,7 @@ def _row(fact: EventAddressed, one: Addressee) -> dict[str, Any]:
         "organisation": one.organisation,
         "profile": one.profile,
         "part": fact.part,
+        "edition": fact.edition,
         "child_index": fact.child_index,
         "name": one.name,
         "role": one.role,
@@ -222,9 +258,11 @@ async def read_names(
 
 
 async def _read_enrolments(
-    session: Session, children: set[UUID], today: date
+    session: Session, children: set[UUID], since: date, today: date
 ) -> dict[UUID, list[Enrolment]]:
-    rows = await session.execute(_ENROLMENTS, {"children": list(children), "today": today})
+    rows = await session.execute(
+        _ENROLMENTS, {"children": list(children), "since": since, "today": today}
+    )
     found: dict[UUID, list[Enrolment]] = {}
     for row in rows:
         found.setdefault(row.child, []).append(Enrolment(*row))

@@ -43,7 +43,8 @@ _CHAIN = text("""
 _MAY_DECIDE = text("""
     select 1 from directory.addressed
      where receipt = any(cast(:receipts as uuid[])) and organisation = :organisation
-       and withheld is null and role in ('mash', 'other-area', 'responsible-authority') limit 1""")
+       and withheld is null and withdrawn_at is null and profile <> 'withdrawal'
+       and role in ('mash', 'other-area', 'responsible-authority') limit 1""")
 
 
 class _Answered(NamedTuple):
@@ -84,7 +85,9 @@ async def _tell_referrer(
     closes: tuple[UUID, ...],
 ) -> list[Publishable]:
     sender = referral.event.sender.organisation
-    present = (await read_organisations(session, Needs(ids={sender}))).present(sender)
+    present = (await read_organisations(session, Needs(ids={sender}), partnership.today())).present(
+        sender
+    )
     registered = await read_children(session, referral.children.values())
     answered = list(_answered(event, referral, registered))
     if present is None or present.organisation.channel == "none" or not answered:
@@ -117,7 +120,7 @@ async def _tell_referrer(
             questions.append(
                 Question(event, TEXT_NAMES_OTHERS, one.position, one.child, detail=held)
             )
-    await record_addressed(session, partnership, facts)
+    facts = await record_addressed(session, partnership, facts)
     return [*facts, *await ask_people(session, partnership, questions)]
 
 

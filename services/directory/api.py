@@ -5,21 +5,17 @@ Every read of a child's data, and every decision, leaves an audit row in the sam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import ConfigDict, Field, ValidationError
 
-from chassis.audit import write_audit
 from chassis.bodies import parse_json, read_body
 from chassis.credentials import Credentials
-from chassis.database import Database, Session
+from chassis.database import Database
 from chassis.problems import FieldError, Problem
 from schemas.model import Model
-from schemas.organisations import OrganisationKind
-from schemas.permissions import Operation, may
 from schemas.reading import Text, read_errors
 from services.directory.decide import (
     Decided,
@@ -30,15 +26,18 @@ from services.directory.decide import (
 )
 from services.directory.listen import publish
 from services.directory.partnership import Partnership
+from services.directory.reviewer import (
+    Authorization,
+    Purpose,
+    audit,
+    authenticate,
+    visible_to,
+)
 from services.directory.show import ResolutionShown, ResolutionSummary, list_open, may_see, show_one
-from services.directory.tables import Audit, Credential
+from services.directory.tables import Credential
 
 BODY_LIMIT_BYTES = 64 * 1024
 LONGEST_PAGE = 200
-PURPOSE = "review of a safeguarding event"
-
-Authorization = Annotated[str | None, Header()]
-Purpose = Annotated[str | None, Header(alias="X-Purpose", max_length=200)]
 
 
 class DecisionBody(Model):
@@ -73,12 +72,6 @@ def create_router(
     """The routes; each authenticates and asks the table of permissions."""
     router = APIRouter(prefix="/v1/resolutions", tags=["review"])
 
-    async def reviewer(authorization: str | None) -> Credential:
-        row = await credentials.authenticate(authorization)
-        if not may(OrganisationKind(row.kind), Operation.RESOLVE):
-            raise Problem(403, "not-permitted", "This key may not decide about children.")
-        return row
-
     @router.get("")
     async def list_resolutions(
         response: Response,
@@ -88,11 +81,11 @@ def create_router(
         limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
     ) -> ResolutionPage:
         """Open questions of your area, the oldest deadline first."""
-        who = await reviewer(authorization)
+        who = await authenticate(credentials, authorization)
         async with database.transaction() as session:
-            page = await list_open(session, _mine(who, partnership), after, limit)
+            page = await list_open(session, visible_to(who, partnership), after, limit)
             seen = [(str(one.id), None) for one in page]
-            await _audit(session, who, "list-resolutions", seen, purpose)
+            await audit(session, who, "list-resolutions", seen, purpose)
         response.headers["Cache-Control"] = "no-store"
         more = len(page) == limit
         return ResolutionPage(resolutions=tuple(page), next=page[-1].id if more else None)
@@ -105,14 +98,14 @@ def create_router(
         purpose: Purpose = None,
     ) -> ResolutionShown:
         """One question: what the sender says beside whom it may be about."""
-        who = await reviewer(authorization)
+        who = await authenticate(credentials, authorization)
         async with database.transaction() as session:
-            shown = await show_one(session, partnership, _mine(who, partnership), resolution)
+            shown = await show_one(session, partnership, visible_to(who, partnership), resolution)
             if shown is None:
                 raise _unknown()
             seen: list[tuple[str, str | None]] = [(str(resolution), None)]
             seen += [(str(resolution), str(one.child_id)) for one in shown.shown]
-            await _audit(session, who, "read-resolution", seen, purpose)
+            await audit(session, who, "read-resolution", seen, purpose)
         response.headers["Cache-Control"] = "no-store"
         return shown
 
@@ -124,10 +117,10 @@ def create_router(
         purpose: Purpose = None,
     ) -> DecisionKept:
         """Decide; the event goes on its way in the same transaction."""
-        who = await reviewer(authorization)
+        who = await authenticate(credentials, authorization)
         body = _read_decision(parse_json(await read_body(request, BODY_LIMIT_BYTES)))
         async with database.transaction() as session:
-            if not await may_see(session, _mine(who, partnership), resolution):
+            if not await may_see(session, visible_to(who, partnership), resolution):
                 raise _unknown()
             verdict = Verdict(
                 body.decision, body.child_id, body.reason, f"{who.organisation}/{who.name}"
@@ -136,38 +129,11 @@ def create_router(
             if isinstance(outcome, NotPossible):
                 raise _refused(outcome)
             subject = str(outcome.child_id) if outcome.child_id else None
-            await _audit(session, who, "decide", [(str(resolution), subject)], purpose)
+            await audit(session, who, "decide", [(str(resolution), subject)], purpose)
             await publish(session, facts, {})
         return _kept(resolution, outcome)
 
     return router
-
-
-def _mine(who: Credential, partnership: Partnership) -> dict[str, object]:
-    """Which questions a reviewer sees: those put to its organisation; the default one, all."""
-    organisations = [who.organisation, *who.scopes]
-    return {
-        "organisations": organisations,
-        "all": partnership.settings.default_reviewer in organisations,
-    }
-
-
-async def _audit(
-    session: Session,
-    who: Credential,
-    operation: str,
-    objects: Sequence[tuple[str, str | None]],
-    purpose: str | None,
-) -> None:
-    await write_audit(
-        session,
-        Audit,
-        actor=who.organisation,
-        credential=who.id,
-        operation=operation,
-        objects=list(objects),
-        purpose=purpose or PURPOSE,
-    )
 
 
 def _read_decision(raw: object) -> DecisionBody:
@@ -200,6 +166,7 @@ _WORDS = {
     "child-missing": "`this-child` needs a childId.",
     "child-unknown": "The register has no such child.",
     "child-at-another-position": "Another child of this event is that child already.",
+    "undone": "It was undone, and asked again: answer the question that reopened it.",
     "not-found": "There is no such question.",
 }
 

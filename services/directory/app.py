@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fastapi import APIRouter
+
 from bus import Road
 from chassis.credentials import Credentials
 from chassis.database import Database
@@ -12,8 +14,9 @@ from services.directory.listen import subscribe
 from services.directory.partnership import Partnership
 from services.directory.policy import read_policy
 from services.directory.settings import Settings
-from services.directory.sweep import sweep_task
+from services.directory.sweep import sweep_tasks
 from services.directory.tables import Credential
+from services.directory.undo_api import create_undo_router
 
 
 def build(settings: Settings, database: Database, road: Road) -> Service:
@@ -22,12 +25,16 @@ def build(settings: Settings, database: Database, road: Road) -> Service:
     Reads the policy table and refuses to start on a line that it does not understand.
     """
     partnership = Partnership(read_policy(), settings.directory)
+    credentials = Credentials(Credential, database)
+    router = APIRouter()
+    router.include_router(create_router(database, partnership, credentials))
+    router.include_router(create_undo_router(database, partnership, credentials))
     return Service(
         "directory",
-        create_router(database, partnership, Credentials(Credential, database)),
+        router,
         tasks=[
             *road.readers(database, subscribe(partnership)),
-            sweep_task(database, partnership),
+            *sweep_tasks(database, partnership),
             learn_task(database, partnership),
         ],
         checks=road.checks(),

@@ -33,12 +33,12 @@ REVIEWER_RULE = "reviewer"
 
 _INSERT = text("""
     insert into directory.resolution (id, receipt, child_index, child_id, reason, detail,
-        candidates, pending, recipients, state, queued_at, decide_by)
+        candidates, pending, recipients, state, queued_at, decide_by, reopens)
     select r.id, r.receipt, r.child_index, r.child_id, r.reason, r.detail, r.candidates, r.pending,
-           r.recipients, 'open', r.queued_at, r.decide_by
+           r.recipients, 'open', r.queued_at, r.decide_by, r.reopens
       from jsonb_to_recordset(cast(:rows as jsonb)) as r(id uuid, receipt uuid, child_index int,
            child_id uuid, reason text, detail jsonb, candidates jsonb, pending jsonb,
-           recipients jsonb, queued_at timestamptz, decide_by timestamptz)
+           recipients jsonb, queued_at timestamptz, decide_by timestamptz, reopens uuid)
         on conflict do nothing returning id""")
 
 
@@ -50,6 +50,7 @@ class Question:
         candidates: ids of children whom it may be.
         detail: codes, policy lines or JSON pointers; nothing personal.
         pending: who is told once a person releases it.
+        reopens: the resolution that was undone, if this asks it again.
     """
 
     event: EventAccepted
@@ -59,6 +60,7 @@ class Question:
     candidates: Sequence[UUID] = ()
     detail: Sequence[str] = ()
     pending: Sequence[Addressee] = ()
+    reopens: UUID | None = None
 
 
 def head_of(event: EventAccepted) -> dict[str, Any]:
@@ -85,7 +87,7 @@ async def ask_people(
     needs = Needs()
     for one in questions:
         _note_needs(one, needs, partnership)
-    known = await read_organisations(session, needs)
+    known = await read_organisations(session, needs, partnership.today())
     queued_at = partnership.clock()
     facts = [
         ResolutionNeeded(
@@ -113,6 +115,7 @@ async def ask_people(
             "recipients": [_plain(addressee) for addressee in fact.recipients],
             "queued_at": queued_at.isoformat(),
             "decide_by": fact.decide_by.isoformat(),
+            "reopens": str(one.reopens) if one.reopens else None,
         }
         for one, fact in zip(questions, facts, strict=True)
     ]

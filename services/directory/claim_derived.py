@@ -53,7 +53,7 @@ _MOVE_QUESTIONS = text("""
 _MOVE_TOLD = text("""
     update directory.addressed set child_index = :position
      where receipt = :receipt and child_id = :child
-    returning organisation, profile, role, rule, part, withheld""")
+    returning organisation, profile, role, rule, part, withheld, withdrawn_at""")
 
 
 async def claim_derived(
@@ -91,7 +91,10 @@ async def claim_derived(
     told = [
         row
         for row in await session.execute(_MOVE_TOLD, values)
-        if row.withheld is None and row.part == "whole"
+        if row.withheld is None
+        and row.withdrawn_at is None
+        and row.part == "whole"
+        and row.profile != Profile.WITHDRAWAL
     ]
     if not told:
         return [*facts, *await address_children(session, partnership, [case])]
@@ -129,5 +132,5 @@ async def _tell_the_rest(
         recipients=tuple(now),
         data=case.event.data,
     )
-    await record_addressed(session, partnership, [fact])
-    return [fact, *await ask_people(session, partnership, questions)]
+    numbered = await record_addressed(session, partnership, [fact])
+    return [*numbered, *await ask_people(session, partnership, questions)]

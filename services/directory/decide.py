@@ -41,6 +41,7 @@ from services.directory.release import release_recipients, release_text
 from services.directory.resolve import Asked, Match, resolve_children
 from services.directory.retract import IDENTITY_REASONS, withdraw_unentitled
 from services.directory.situation import Case, is_derived
+from services.directory.withdraw import note_cause
 
 
 class Decision(StrEnum):
@@ -111,6 +112,9 @@ _RECEIPT = text("select receipt from directory.resolution where id = :id")
 
 _LOCK = text("select * from directory.resolution where id = :id for update")
 
+_TAKEN_OFF = text("""
+    select 1 from directory.child where id = :id and withdrawn_at is not null""")
+
 _DECIDE = text("""
     update directory.resolution
        set state = 'decided', decision = :decision, decided_child = :child_id,
@@ -127,6 +131,8 @@ async def decide_resolution(
         return NotPossible("not-found"), []
     await lock_receipts(session, [receipt])
     row = (await session.execute(_LOCK, {"id": resolution})).one()
+    if row.state == "undone":
+        return NotPossible("undone", conflict=True), []
     if row.state == "decided":
         same = (row.decision, row.decided_child) == (verdict.decision, verdict.child_id)
         if same or (verdict.decision is Decision.NEW_CHILD and row.decision == verdict.decision):
@@ -164,6 +170,7 @@ async def decide_resolution(
         decided_at=at,
     )
     facts = await _go_on(session, partnership, event, row, verdict.decision, child)
+    await note_cause(session, resolution, facts)
     if row.reason in (*IDENTITY_REASONS, LINKED_CHILD):
         facts += await withdraw_unentitled(session, partnership, event)
     return Decided(verdict.decision, at, child_id), [decided, *facts]
@@ -182,7 +189,7 @@ async def _find_child(
         if verdict.child_id is None:
             return NotPossible("child-missing")
         found = (await read_children(session, [verdict.child_id])).get(verdict.child_id)
-        if found is None:
+        if found is None or (await session.execute(_TAKEN_OFF, {"id": found.id})).first():
             return NotPossible("child-unknown")
         others = {
             child

@@ -55,6 +55,11 @@ class Evaluation:
     lacking: list[str] = field(default_factory=list)
 
     @property
+    def everyone(self) -> list[Addressee]:
+        """Told, withheld or waiting for a person: whoever the table names."""
+        return [*self.addressees, *self.pending]
+
+    @property
     def told(self) -> list[Addressee]:
         return [one for one in self.addressees if one.withheld is None]
 

@@ -54,8 +54,7 @@ async def hand_off_unresolved(
         recipients=tuple(told),
         data=event.data,
     )
-    await record_addressed(session, partnership, [fact])
-    return [fact]
+    return list(await record_addressed(session, partnership, [fact]))
 
 
 def _unregistered(event: EventAccepted, position: int, sent: SentChild) -> RegisteredChild:

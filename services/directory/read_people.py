@@ -19,6 +19,7 @@ from services.directory.matching.person import Person, make_person
 _COLUMNS = """
     c.number, c.given_name, c.family_name, c.alternative_names, c.date_of_birth, c.sex,
     c.nhs_number, c.upn, c.address, c.postcode, c.household,
+    c.guardian_given_name, c.guardian_family_name,
     (select o.urn from directory.enrolment e join directory.organisation o on o.id = e.organisation
       where e.child = c.id and o.urn is not null and e.from_date <= :today
         and (e.to_date is null or e.to_date >= :today)
@@ -30,15 +31,18 @@ _COLUMNS = """
 
 _BY_NUMBER = text(f"""
     select {_COLUMNS} from unnest(cast(:numbers as int[])) w(number)
-      join directory.child c on c.number = w.number where not c.restricted""")
+      join directory.child c on c.number = w.number
+     where not c.restricted and c.withdrawn_at is null""")
 
 _BY_ID = text(f"""
     select {_COLUMNS} from unnest(cast(:ids as uuid[])) w(id)
-      join directory.child c on c.id = w.id where not c.restricted""")
+      join directory.child c on c.id = w.id
+     where not c.restricted and c.withdrawn_at is null""")
 
 _IN_ORDER = text(f"""
     select {_COLUMNS} from directory.child c
-     where c.number > :after and not c.restricted order by c.number limit :most""")
+     where c.number > :after and not c.restricted and c.withdrawn_at is null
+     order by c.number limit :most""")
 
 
 async def read_people(session: Session, numbers: Iterable[int], today: date) -> dict[int, Person]:
@@ -100,5 +104,8 @@ def _person(row: Any) -> Person:
         postcode=row.postcode or "",
         school=row.school or "",
         household=row.household or "",
-        guardians=[(one.partition("|")[0], one.partition("|")[2]) for one in row.guardians],
+        guardians=[
+            (row.guardian_given_name or "", row.guardian_family_name or ""),
+            *((one.partition("|")[0], one.partition("|")[2]) for one in row.guardians),
+        ],
     )

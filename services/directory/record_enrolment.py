@@ -6,7 +6,9 @@ pupils only.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
+from uuid import UUID
 
 from sqlalchemy import text
 
@@ -29,27 +31,44 @@ ENROLMENT_OF_ANOTHER = "enrolment-of-another"
 
 _NEEDS_PLACE = (Status.REGISTERED, Status.DUAL, Status.OTHER_PROVISION, Status.EARLY_YEARS)
 
-_END = text("""
-    update directory.enrolment set to_date = cast(:starts_on as date) - 1
+_AT_PLACE = """(organisation = any(cast(:ids as text[]))
+        or (organisation is null and cast(:organisation as text) is null))"""
+"""The place under every id it was ever known by: an academy's pupil was its predecessor's."""
+
+_END = text(f"""
+    update directory.enrolment
+       set to_date = cast(:starts_on as date) - 1, ended_by = :receipt, ended_before = to_date
      where child = :child and from_date < :starts_on
        and (to_date is null or to_date >= :starts_on)
-       and (organisation is not distinct from :organisation
-            or status in ('home-educated', 'missing-education', 'none', 'unknown'))""")
+       and ({_AT_PLACE}
+            or status in ('home-educated', 'missing-education', 'none', 'unknown')
+            or organisation in (
+                select id from directory.organisation
+                 where detail->'splitInto' <> '[]'
+                   and detail->'splitInto' @> to_jsonb(cast(:organisation as text))))""")
 
-_REPLACE = text("""
+_REPLACE = text(f"""
     delete from directory.enrolment
-     where child = :child and organisation is not distinct from :organisation
-       and from_date = :starts_on""")
+     where child = :child and {_AT_PLACE} and from_date = :starts_on""")
 
-_INSERT = text("""
+_INSERT = text(f"""
     insert into directory.enrolment (child, organisation, status, from_date, to_date, receipt,
         recorded_at)
     select :child, :organisation, :status, :starts_on,
            least(cast(:ends_on as date), (
                select min(from_date) - 1 from directory.enrolment
-                where child = :child and organisation is not distinct from :organisation
-                  and from_date > :starts_on)),
+                where child = :child and {_AT_PLACE} and from_date > :starts_on)),
            :receipt, :at""")
+
+_FORGET = text("delete from directory.enrolment where receipt = :receipt returning child")
+
+_RESTORE = text("""
+    update directory.enrolment set to_date = ended_before, ended_by = null, ended_before = null
+     where ended_by = :receipt""")
+
+_MOVED = text("""
+    insert into directory.moved (child, moved_at)
+    select unnest(cast(:children as uuid[])), :at""")
 
 
 async def take_enrolment(
@@ -83,7 +102,7 @@ async def apply_enrolment(
     """
     data = event.data
     status = Status(data["status"])
-    place = await _find_place(session, event)
+    place = await _find_place(session, partnership, event)
     problem = None
     if place is None and (status in _NEEDS_PLACE or data.get("organisation")):
         problem = UNKNOWN_ORGANISATION
@@ -97,7 +116,7 @@ async def apply_enrolment(
         partnership,
         event,
         child,
-        place.organisation.id if place is not None else None,
+        place,
         status,
         date.fromisoformat(data["startsOn"]),
         date.fromisoformat(data["endsOn"]) if data.get("endsOn") else None,
@@ -110,7 +129,7 @@ async def write_enrolment(
     partnership: Partnership,
     event: EventAccepted,
     child: RegisteredChild,
-    organisation: str | None,
+    place: Present | None,
     status: Status,
     starts_on: date,
     ends_on: date | None,
@@ -118,7 +137,8 @@ async def write_enrolment(
     """One enrolment, ending what it replaces."""
     values = {
         "child": child.id,
-        "organisation": organisation,
+        "organisation": place.organisation.id if place is not None else None,
+        "ids": sorted(place.ids) if place is not None else [],
         "status": status.value,
         "starts_on": starts_on,
         "ends_on": ends_on,
@@ -127,16 +147,34 @@ async def write_enrolment(
     }
     for statement in (_END, _REPLACE, _INSERT):
         await session.execute(statement, values)
+    await note_moved(session, partnership, [child.id])
 
 
-async def _find_place(session: Session, event: EventAccepted) -> Present | None:
+async def forget_enrolments(session: Session, partnership: Partnership, receipt: UUID) -> bool:
+    """What an event said of enrolments no longer holds; what it had ended holds again."""
+    rows = await session.execute(_FORGET, {"receipt": receipt})
+    children = sorted({row.child for row in rows})
+    await session.execute(_RESTORE, {"receipt": receipt})
+    await note_moved(session, partnership, children)
+    return bool(children)
+
+
+async def note_moved(session: Session, partnership: Partnership, children: Sequence[UUID]) -> None:
+    """Whether recent events about these children must be told to others is looked at soon."""
+    if children:
+        await session.execute(_MOVED, {"children": children, "at": partnership.clock()})
+
+
+async def _find_place(
+    session: Session, partnership: Partnership, event: EventAccepted
+) -> Present | None:
     """By the organisation's id, else by the school's number."""
     school = event.data.get("school") or {}
     numbers = [school.get(name) for name in ("urn", "ukprn", "welshNumber")]
     needs = Needs(numbers={number.strip() for number in numbers if number})
     if event.data.get("organisation"):
         needs.ids.add(event.data["organisation"])
-    known = await read_organisations(session, needs)
+    known = await read_organisations(session, needs, partnership.today())
     return known.present(event.data.get("organisation")) or known.numbered(*numbers)
 
 

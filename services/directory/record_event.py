@@ -46,6 +46,11 @@ _CHILDREN = text("""
      where e.receipt = c.receipt""")
 
 
+_NOBODY = text("""
+    update directory.event set children = children - cast(:position as text)
+     where receipt = :receipt""")
+
+
 class Arrived(NamedTuple):
     """An event as it came off the bus."""
 
@@ -117,3 +122,8 @@ async def record_children(session: Session, resolved: Mapping[UUID, Mapping[int,
     ]
     if rows:
         await session.execute(_CHILDREN, {"rows": json.dumps(rows)})
+
+
+async def forget_child(session: Session, receipt: UUID, position: int) -> None:
+    """Who stands at this position of an event is not known any more."""
+    await session.execute(_NOBODY, {"receipt": receipt, "position": str(position)})

@@ -28,12 +28,14 @@ from services.directory.situation import Case, is_derived
 _TOLD = text("""
     select child_id, organisation, profile, role, rule from directory.addressed
      where receipt = :receipt and child_index = :child_index and part = 'whole'
-       and withheld is null and profile = any(cast(:profiles as text[]))
+       and withheld is null and withdrawn_at is null
+       and profile = any(cast(:profiles as text[]))
      order by organisation, profile""")
 
 _TEXT_DECISION = text("""
     select decision from directory.resolution
      where receipt = :receipt and child_index = :child_index and reason = :reason
+       and state <> 'undone'
      order by queued_at desc limit 1""")
 
 
@@ -53,7 +55,9 @@ async def release_text(
     )
     if not rows:
         return []
-    known = await read_organisations(session, Needs(ids={row.organisation for row in rows}))
+    known = await read_organisations(
+        session, Needs(ids={row.organisation for row in rows}), partnership.today()
+    )
     children = await read_children(session, [rows[0].child_id])
     child = children.get(rows[0].child_id)
     orders = await read_orders(session, children, partnership.today())
@@ -74,8 +78,7 @@ async def release_text(
         recipients=tuple(recipients),
         data=event.data,
     )
-    await record_addressed(session, partnership, [fact])
-    return [fact]
+    return list(await record_addressed(session, partnership, [fact]))
 
 
 async def release_recipients(
@@ -110,10 +113,10 @@ async def release_recipients(
         recipients=tuple(pending),
         data=event.data,
     )
-    await record_addressed(session, partnership, [fact])
+    facts = await record_addressed(session, partnership, [fact])
     questions = []
     if row is None and held and any(one.profile in TEXT_PROFILES for one in pending):
         questions.append(
             Question(event, TEXT_NAMES_OTHERS, case.child_index, case.child, detail=held)
         )
-    return [fact, *await ask_people(session, partnership, questions)]
+    return [*facts, *await ask_people(session, partnership, questions)]

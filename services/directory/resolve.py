@@ -70,12 +70,30 @@ async def resolve_children(
     ]
     if open_ones:
         await _recognise(session, partnership, asked, answers, open_ones)
-        for position in open_ones:
-            answer = answers[position]
-            if isinstance(answer, Unresolved) and answer.reason == "no-candidate":
-                (possible,) = await find_possible(session, [asked[position].child])
-                if possible:
-                    answers[position] = Unresolved("possible-candidates", possible)
+    return await _show_possible(session, [one.child for one in asked], answers)
+
+
+async def resolve_exactly(session: Session, asked: Sequence[SentChild]) -> list[Match | Unresolved]:
+    """The same by exact identifiers alone: for files, whose lines must not change another child."""
+    found = await find_candidates(session, asked)
+    answers = [match_child(child, found) for child in asked]
+    return await _show_possible(session, asked, answers)
+
+
+async def _show_possible(
+    session: Session, asked: Sequence[SentChild], answers: list[Match | Unresolved]
+) -> list[Match | Unresolved]:
+    """Whom a person may look at first, for those of whom nobody has been found."""
+    open_ones = [
+        position
+        for position, answer in enumerate(answers)
+        if isinstance(answer, Unresolved) and answer.reason == "no-candidate"
+    ]
+    if open_ones:
+        possible = await find_possible(session, [asked[position] for position in open_ones])
+        for position, candidates in zip(open_ones, possible, strict=True):
+            if candidates:
+                answers[position] = Unresolved("possible-candidates", candidates)
     return answers
 
 

@@ -26,13 +26,14 @@ from services.directory.address import record_addressed
 from services.directory.ask import Question, address, ask_people, head_of
 from services.directory.organisations import Needs, read_organisations
 from services.directory.partnership import SOURCE, Partnership
-from services.directory.policy import Line, When
+from services.directory.policy import Line
+from services.directory.record_enrolment import forget_enrolments
 from services.directory.record_event import read_event
 from services.directory.track_missing import forget_event
+from services.directory.withdraw import correction_line, mark_withdrawn
 from services.directory.withdraw_links import withdraw_links
 
 RETRACTION = "event.retracted"
-ANY_CORRECTION = "any correction"
 SUPERSEDED = "superseded"
 
 IDENTITY_REASONS = (
@@ -44,6 +45,7 @@ IDENTITY_REASONS = (
     "not-confirmed",
     "same-child-twice",
     "unborn",
+    "match-undone",
 )
 """Why a person must say who a child is."""
 
@@ -56,8 +58,6 @@ _END_QUESTIONS = text("""
        set state = 'decided', decision = 'superseded', decided_by = :by, decided_at = :at
      where receipt = :receipt and state = 'open'
     returning id, child_index""")
-
-_FORGET_ENROLMENTS = text("delete from directory.enrolment where receipt = :receipt")
 
 _IS_WAITING = text("""
     select 1 from directory.resolution
@@ -76,21 +76,20 @@ _TO_WITHDRAW = text("""
         select receipt from directory.tombstone where by_receipt = :receipt
         union
         select t.receipt from chain c join directory.tombstone t on t.by_receipt = c.receipt)
-    select a.child_id, a.organisation, min(a.child_index) as child_index, min(a.role) as role
+    select a.receipt, a.child_id, a.child_index, a.organisation, a.profile, a.part, a.edition,
+           a.name, a.role, a.owner, a.withheld
       from directory.addressed a join chain c using (receipt)
-     where a.withheld is null
+     where a.withheld is null and a.withdrawn_at is null and a.profile <> 'withdrawal'
        and not exists (
            select 1 from directory.addressed n
             where n.receipt = :receipt and n.child_id = a.child_id
-              and n.organisation = a.organisation and n.withheld is null)
+              and n.organisation = a.organisation and n.withheld is null
+              and n.withdrawn_at is null and n.profile <> 'withdrawal')
        and not exists (
            select 1 from directory.resolution q
             where q.receipt = :receipt and q.child_id = a.child_id and q.reason = :linked
               and q.state = 'open')
-     group by a.child_id, a.organisation
-    having max(a.addressed_at) filter (where a.profile <> 'withdrawal')
-         > coalesce(max(a.addressed_at) filter (where a.profile = 'withdrawal'), '-infinity')
-     order by a.child_id, a.organisation""")
+     order by a.child_id, a.organisation, a.role""")
 
 
 async def end_event(
@@ -108,9 +107,17 @@ async def end_event(
     return [*facts, *await _end(session, partnership, event.supersedes, event)]
 
 
+async def find_last(session: Session, receipt: UUID) -> UUID:
+    """The event that stands for this one in the end: itself, unless it was taken back."""
+    last: UUID = (await session.execute(_LAST, {"receipt": receipt})).scalar_one()
+    return last
+
+
 async def _find_rival(session: Session, event: EventAccepted) -> EventAccepted | None:
     """The correction that restates the same event already: of two, the later one stands."""
-    last = (await session.execute(_LAST, {"receipt": event.supersedes})).scalar_one()
+    if event.supersedes is None:
+        return None
+    last = await find_last(session, event.supersedes)
     if last in (event.supersedes, event.receipt):
         return None
     recorded = await read_event(session, last)
@@ -160,14 +167,14 @@ async def _end(
     missing_again = await forget_event(
         session, superseded, list(earlier.children.values()) if earlier else []
     )
-    changed = await session.execute(_FORGET_ENROLMENTS, {"receipt": superseded})
+    changed = await forget_enrolments(session, partnership, superseded)
     if earlier is not None:
         facts += await withdraw_links(session, partnership, earlier.event, event)
     reason = None
     if earlier is not None and not replaced:
         if missing_again:
             reason = "found-retracted"
-        elif earlier.event.event_type == "organisation.changed" or changed.rowcount:
+        elif earlier.event.event_type == "organisation.changed" or changed:
             reason = "change-retracted"
     questions = [Question(event, reason)] if reason else []
     return [*facts, *await ask_people(session, partnership, questions)]
@@ -193,7 +200,9 @@ async def withdraw_unentitled(
     )
     if not rows:
         return []
-    known = await read_organisations(session, Needs(ids={row.organisation for row in rows}))
+    known = await read_organisations(
+        session, Needs(ids={row.organisation for row in rows}), partnership.today()
+    )
     line = _line(partnership, event)
     by_child: dict[UUID, list[Any]] = {}
     for row in rows:
@@ -202,7 +211,7 @@ async def withdraw_unentitled(
     for child_id, told in by_child.items():
         recipients: dict[str, Addressee] = {}
         for row in told:
-            present = known.present(row.organisation)
+            present = known.told(row.organisation)
             if present is not None:
                 one = address(present.organisation, RecipientRole(row.role), line.profile, line.id)
                 recipients.setdefault(one.organisation, one)
@@ -215,16 +224,16 @@ async def withdraw_unentitled(
                 data={},
             )
         )
-    await record_addressed(session, partnership, facts)
-    return list(facts)
+    because = SUPERSEDED if event.event_type != RETRACTION else "retracted"
+    gone = await mark_withdrawn(session, partnership, rows, because)
+    return [*await record_addressed(session, partnership, facts), *gone]
 
 
 async def withdraw_for_last(
     session: Session, partnership: Partnership, receipt: UUID
 ) -> list[Publishable]:
     """An event arrived after it was itself taken back: the last word about it withdraws."""
-    last = (await session.execute(_LAST, {"receipt": receipt})).scalar_one()
-    recorded = await read_event(session, last)
+    recorded = await read_event(session, await find_last(session, receipt))
     if recorded is None:
         return []
     return await withdraw_unentitled(session, partnership, recorded.event)
@@ -233,5 +242,4 @@ async def withdraw_for_last(
 def _line(partnership: Partnership, event: EventAccepted) -> Line:
     if event.event_type == RETRACTION:
         return partnership.policy.lines_for(RETRACTION)[0]
-    lines = partnership.policy.lines_for(ANY_CORRECTION)
-    return next(line for line in lines if line.when is When.NO_LONGER_ENTITLED)
+    return correction_line(partnership)

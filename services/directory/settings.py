@@ -35,6 +35,9 @@ class DirectorySettings(Group):
     )
     urgent_minutes: int = Field(default=30, ge=1, description="To decide about an urgent event.")
     working_days: int = Field(default=1, ge=1, description="To decide about any other.")
+    readdress_days: int = Field(
+        default=28, ge=0, description="How long an event is told again to a school learnt of late."
+    )
     sweep_seconds: float = Field(default=5.0, gt=0, description="How often clocks are looked at.")
 
 

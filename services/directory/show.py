@@ -71,6 +71,8 @@ class ResolutionShown(ResolutionSummary):
     pending: tuple[dict[str, Any], ...] = Field(description="Who is told on release.")
     decision: str | None = None
     decided_at: datetime | None = None
+    reopens: UUID | None = Field(default=None, description="The resolution that was undone.")
+    undone_at: datetime | None = None
 
 
 _COLUMNS = """r.id, r.receipt, e.type as event_type, e.sender, r.child_index, r.reason,
@@ -90,7 +92,7 @@ _LIST = text(f"""
 
 _ONE = text(f"""
     select {_COLUMNS}, r.detail, r.candidates as candidate_ids, r.pending, r.child_id, r.decision,
-           r.decided_at
+           r.decided_at, r.reopens, r.undone_at
       from directory.resolution r join directory.event e using (receipt)
      where r.id = :id and {_MINE}""")
 
@@ -157,6 +159,8 @@ async def show_one(
             "pending": row.pending,
             "decision": row.decision,
             "decided_at": row.decided_at,
+            "reopens": row.reopens,
+            "undone_at": row.undone_at,
         }
     )
 

@@ -1,4 +1,5 @@
-"""Looks for questions that nobody answered in time, and tells the next who can act: once each.
+"""Looks for questions that nobody answered in time, and tells the next who can act: once each; and
+for children who moved, so that their recent events are told to their school.
 
 A clock is a row: a sweep that was missed is made up by the next one.
 """
@@ -20,6 +21,7 @@ from services.directory.ask import REVIEWER_RULE, address
 from services.directory.listen import publish
 from services.directory.organisations import Needs, read_organisations
 from services.directory.partnership import Partnership
+from services.directory.readdress import claim_mover, readdress_mover
 
 log = logger("directory.sweep")
 
@@ -37,9 +39,12 @@ _CLAIM = text("""
               e.accepted, e.traceparent""")
 
 
-def sweep_task(database: Database, partnership: Partnership) -> Task:
-    """The sweep as a task of the process."""
-    return Task("directory-sweep", partial(_sweep_for_ever, database, partnership))
+def sweep_tasks(database: Database, partnership: Partnership) -> list[Task]:
+    """The sweeps as tasks of the process, each with failures of its own."""
+    return [
+        Task("directory-sweep", partial(_sweep_for_ever, database, partnership)),
+        Task("directory-readdress", partial(_readdress_for_ever, database, partnership)),
+    ]
 
 
 async def _sweep_for_ever(database: Database, partnership: Partnership) -> None:
@@ -51,6 +56,23 @@ async def _sweep_for_ever(database: Database, partnership: Partnership) -> None:
         await asyncio.sleep(partnership.settings.sweep_seconds)
 
 
+async def _readdress_for_ever(database: Database, partnership: Partnership) -> None:
+    while True:
+        while await readdress_one(database, partnership):
+            pass
+        await asyncio.sleep(partnership.settings.sweep_seconds)
+
+
+async def readdress_one(database: Database, partnership: Partnership) -> bool:
+    """Address the recent events of one child that moved; False when there is none."""
+    async with database.transaction() as session:
+        mover = await claim_mover(session, partnership)
+    if mover is not None:
+        async with database.transaction() as session:
+            await publish(session, await readdress_mover(session, partnership, mover), {})
+    return mover is not None
+
+
 async def tell_overdue(session: Session, partnership: Partnership) -> int:
     """Publish `resolution.overdue` for questions past their deadline; returns how many."""
     values = {"now": partnership.clock(), "most": MOST}
@@ -59,7 +81,7 @@ async def tell_overdue(session: Session, partnership: Partnership) -> int:
         return 0
     told = {row.id: [Addressee.model_validate(one) for one in row.recipients] for row in rows}
     ids = {one.organisation for addressees in told.values() for one in addressees}
-    known = await read_organisations(session, Needs(ids=ids))
+    known = await read_organisations(session, Needs(ids=ids), partnership.today())
     rungs = {
         organisation: known.by_id[organisation].ladder[:1]
         or (Rung(organisation=organisation, role=RecipientRole.DUTY_OFFICER),)

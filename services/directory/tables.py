@@ -65,8 +65,25 @@ class Child(SQLModel, table=True):
     household: str | None = None
     responsible_authority: str | None = None
     restricted: bool
+    guardian_given_name: str | None = None
+    guardian_family_name: str | None = None
     recorded_at: datetime = Field(sa_type=_At)
     number: int = Field(default=0, description="Of the register's own, for keys.")
+    withdrawn_at: datetime | None = Field(
+        default=None, sa_type=_At, description="Registered by a decision that was undone."
+    )
+    withdrawn_by: UUID | None = Field(default=None, description="The resolution that was undone.")
+
+
+class ChildRef(SQLModel, table=True):
+    """By what a child is found again in the next file of the same source."""
+
+    metadata = metadata
+    __tablename__ = "child_ref"
+    __table_args__ = _OPTIONS
+
+    ref: str = Field(primary_key=True, description="`census:` and a UPN, say; never in a log.")
+    child: UUID
 
 
 class MatchKey(SQLModel, table=True):
@@ -138,6 +155,19 @@ class Enrolment(SQLModel, table=True):
     to_date: date | None = None
     receipt: UUID | None = Field(default=None, description="The event that said so; none: a file.")
     recorded_at: datetime = Field(sa_type=_At)
+    ended_by: UUID | None = Field(default=None, description="The event that set `to_date`.")
+    ended_before: date | None = Field(default=None, description="What `to_date` was until then.")
+
+
+class Moved(SQLModel, table=True):
+    """A child whose enrolments changed: whether recent events must be told to others is due."""
+
+    metadata = metadata
+    __table_args__ = _OPTIONS
+
+    line: int = Field(primary_key=True, sa_type=BigInteger, sa_column_args=(Identity(always=True),))
+    child: UUID
+    moved_at: datetime = Field(sa_type=_At)
 
 
 class Event(SQLModel, table=True):
@@ -168,6 +198,7 @@ class Addressed(SQLModel, table=True):
     organisation: str = Field(primary_key=True)
     profile: str = Field(primary_key=True)
     part: str = Field(primary_key=True)
+    edition: int = Field(primary_key=True, description="How often it was taken back before.")
     child_index: int
     name: str
     role: str
@@ -175,6 +206,9 @@ class Addressed(SQLModel, table=True):
     rule: str
     withheld: str | None = None
     addressed_at: datetime = Field(sa_type=_At)
+    resolution: UUID | None = Field(default=None, description="The decision that caused it.")
+    withdrawn_at: datetime | None = Field(default=None, sa_type=_At)
+    withdrawn_because: str | None = None
 
 
 class Resolution(SQLModel, table=True):
@@ -201,6 +235,10 @@ class Resolution(SQLModel, table=True):
     decided_reason: str | None = None
     decided_by: str | None = None
     decided_at: datetime | None = Field(default=None, sa_type=_At)
+    reopens: UUID | None = Field(default=None, description="The resolution that was undone.")
+    undone_reason: str | None = None
+    undone_by: str | None = None
+    undone_at: datetime | None = Field(default=None, sa_type=_At)
 
 
 class Tombstone(SQLModel, table=True):
@@ -246,11 +284,13 @@ class Audit(AuditRow, table=True):
 TABLES: tuple[type[SQLModel], ...] = (
     Organisation,
     Child,
+    ChildRef,
     ChildKey,
     MatchKey,
     MatcherRow,
     Recognition,
     Enrolment,
+    Moved,
     Event,
     Addressed,
     Resolution,

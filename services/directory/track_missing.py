@@ -6,7 +6,7 @@ kept for the report that may still come, and a person is told.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -62,12 +62,13 @@ _KEEP = text("""
 _TOLD = text("""
     select organisation, min(role) as role from directory.addressed
      where receipt = any(cast(:reports as uuid[])) and child_id = :child and withheld is null
-     group by organisation having not bool_or(profile = 'withdrawal') order by organisation""")
+       and withdrawn_at is null and profile <> 'withdrawal'
+     group by organisation order by organisation""")
 
 
 _FORGET_REPORT = text("""
     update directory.episode set reports = array_remove(reports, cast(:receipt as uuid))
-     where :receipt = any(reports)""")
+     where child = any(cast(:children as uuid[])) and :receipt = any(reports)""")
 
 _FORGET_EMPTY = text("""
     delete from directory.episode
@@ -76,15 +77,16 @@ _FORGET_EMPTY = text("""
 
 _REOPEN = text("""
     update directory.episode e set closed_at = null, found = null
-     where found = :receipt and not exists (
+     where found = :receipt and child = any(cast(:children as uuid[])) and not exists (
         select 1 from directory.episode o where o.child = e.child and o.closed_at is null)
     returning child""")
 
 
 async def forget_event(session: Session, receipt: UUID, children: Sequence[UUID]) -> bool:
-    """A report or a found was taken back; True where a child is missing again because of it."""
+    """A report or a found no longer speaks of these children; True where one is missing again."""
     if not children:
         return False
+    await lock_children(session, children)
     values = {"receipt": receipt, "children": list(children)}
     await session.execute(_FORGET_REPORT, values)
     await session.execute(_FORGET_EMPTY, values)
@@ -149,14 +151,18 @@ async def close_episodes(
                 data=case.event.data,
             )
         )
-    await record_addressed(session, partnership, facts)
+    facts = await record_addressed(session, partnership, facts)
     return [*facts, *await ask_people(session, partnership, questions)]
+
+
+async def lock_children(session: Session, children: Iterable[UUID]) -> None:
+    """Wait for every other transaction that tracks or takes back one of these children."""
+    await session.execute(_LOCK, {"children": sorted(set(children))})
 
 
 async def _lock_children(session: Session, cases: Sequence[Case]) -> None:
     """A report and a found of one child, read at the same moment, wait for each other."""
-    children = sorted({case.child.id for case in cases})
-    await session.execute(_LOCK, {"children": children})
+    await lock_children(session, [case.child.id for case in cases])
 
 
 async def _close(session: Session, case: Case) -> list[UUID] | None:
@@ -182,7 +188,9 @@ async def _told(
     lines = partnership.policy.lines_for(case.event.event_type)
     line = next(line for line in lines if line.recipient is Recipient.TOLD)
     rows = list(await session.execute(_TOLD, {"reports": list(reports), "child": case.child.id}))
-    known = await read_organisations(session, Needs(ids={row.organisation for row in rows}))
+    known = await read_organisations(
+        session, Needs(ids={row.organisation for row in rows}), partnership.today()
+    )
     found: dict[str, Addressee] = {}
     for row in rows:
         one = _stands_for(known, row.organisation, RecipientRole(row.role))
@@ -195,7 +203,7 @@ async def _told(
 
 def _stands_for(known: Organisations, organisation: str, role: RecipientRole) -> Found | None:
     """Who was told, or who has taken its place since."""
-    present = known.present(organisation)
+    present = known.told(organisation)
     return Found(present.organisation, role, present.ids) if present is not None else None
 
 

@@ -48,7 +48,8 @@ _UNSUPPORTED = text("""
 
 _TOLD = text("""
     select 1 from directory.addressed
-     where receipt = :receipt and child_id = :child and withheld is null limit 1""")
+     where receipt = :receipt and child_id = :child and withheld is null
+       and withdrawn_at is null and profile <> 'withdrawal' limit 1""")
 
 _CLOSE = text("""
     update directory.resolution

@@ -1,4 +1,4 @@
-"""Keeps the keys by which children are found (`matching.keys`) in step with the register.
+"""Keeps the keys by which children are found in step with the register: exact ones, and many more.
 
 Called in the transaction that changes a child: whoever is added is found at once.
 """
@@ -7,14 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import TextClause, text
 
 from chassis.database import Session
 from services.directory.matching.keys import keys_of
-from services.directory.matching.person import Person
 from services.directory.read_people import read_people_by_id
+from services.directory.register import keys_of as exact_keys_of
+
+_KEYS = text("""
+    with said(child, key) as materialized (
+        select * from unnest(cast(:owners as uuid[]), cast(:keys as uuid[]))),
+    gone as (
+        delete from directory.child_key k
+         where k.child = any(cast(:children as uuid[]))
+           and not exists (select 1 from said s where s.child = k.child and s.key = k.key))
+    insert into directory.child_key (key, child)
+    select key, child from said on conflict do nothing""")
 
 _THERE = text("""
     select k.key, k.child from unnest(cast(:ids as uuid[])) w(id)
@@ -45,12 +56,28 @@ async def refresh_keys(session: Session, children: Sequence[UUID], today: date) 
     await _change(session, _WRITE, wanted - there)
 
 
-async def write_keys(session: Session, people: Mapping[int, Person]) -> None:
-    """Add the keys of people by their numbers; none is taken away."""
-    await _change(
-        session,
-        _WRITE,
-        {(key, number) for number, person in people.items() for key in keys_of(person)},
+async def write_exact_keys(session: Session, children: Sequence[Mapping[str, Any]]) -> None:
+    """Restate the exact keys of these rows of `directory.child`; a restricted child has none."""
+    owned = [
+        (child["id"], key)
+        for child in children
+        if not child["restricted"]
+        for key in exact_keys_of(
+            [
+                (child["given_name"], child["family_name"]),
+                *((one["given"], one["family"]) for one in child["alternative_names"]),
+            ],
+            child["date_of_birth"],
+            child["postcode"],
+        )
+    ]
+    await session.execute(
+        _KEYS,
+        {
+            "owners": [owner for owner, _ in owned],
+            "keys": [key for _, key in owned],
+            "children": [child["id"] for child in children],
+        },
     )
 
 

@@ -74,11 +74,13 @@ async def _drop_stopped(
     session: Session, rows: Sequence[Mapping[str, Any]], peers: Mapping[str, KnownPeer]
 ) -> list[Mapping[str, Any]]:
     """Settle what is told no further, and what has lost its peer; return the rest."""
-    overtaken = await find_overtaken(session, [(row["receipt"], row["child_id"]) for row in rows])
+    pairs = [(row["receipt"], row[of]) for row in rows for of in ("child_id", "id")]
+    overtaken = await find_overtaken(session, pairs)
     stopped: dict[UUID, tuple[str, str]] = {}
     facts: list[Fact] = []
     for row in rows:
-        reason = overtaken.get((row["receipt"], row["child_id"]))
+        receipt = row["receipt"]
+        reason = overtaken.get((receipt, row["child_id"])) or overtaken.get((receipt, row["id"]))
         if reason is not None:
             stopped[row["id"]] = (outbound.CANCELLED, reason)
             facts.append(fact_about(NoticeSuperseded, row, now(), reason=reason))

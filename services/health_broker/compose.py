@@ -33,7 +33,13 @@ from services.health_broker.earlier import choose_concerns, find_earlier
 from services.health_broker.fhir import Envelope, Party, find_faults, render_message
 from services.health_broker.obligation import log_stored, make_row, store_rows
 from services.health_broker.peers import KnownPeer, find_peers
-from services.health_broker.standing import FOUND, RESTATED, find_overtaken, stop_telling
+from services.health_broker.standing import (
+    FOUND,
+    RESTATED,
+    WITHDRAWN,
+    find_overtaken,
+    stop_telling,
+)
 from services.health_broker.tell import OWNER, fact_about
 
 log = logger("health_broker.compose")
@@ -102,6 +108,15 @@ class Composer:
                 by_receipt=addressed.receipt,
                 at=at,
             )
+        for notice in addressed.withdraws:
+            cancelled += await stop_telling(
+                session,
+                [addressed.receipt],
+                child_id=notice,
+                reason=WITHDRAWN,
+                by_receipt=addressed.receipt,
+                at=at,
+            )
         return [fact_about(NoticeSuperseded, row, at, reason=row["reason"]) for row in cancelled]
 
     async def _compose_each(
@@ -113,14 +128,16 @@ class Composer:
         traceparent: str | None,
     ) -> list[Fact]:
         pair = (addressed.receipt, addressed.child_id)
-        overtaken = (await find_overtaken(session, [pair])).get(pair)
+        made = [make_row(addressed, one, at, traceparent) for one in recipients]
+        notices = [(addressed.receipt, row["id"]) for row in made]
+        overtaken = await find_overtaken(session, [pair, *notices])
         peers = await find_peers(session, [one.organisation for one in recipients])
         informed = await _is_social_care_informed(session, *pair)
         rows: dict[UUID, dict[str, Any]] = {}
         facts: dict[UUID, type[NoticeFact]] = {}
-        for one in recipients:
-            row = make_row(addressed, one, at, traceparent)
-            result: _Composed | _NotSent | None = _refuse_early(one, overtaken, peers)
+        for one, row, itself in zip(recipients, made, notices, strict=True):
+            reason = overtaken.get(pair) or overtaken.get(itself)
+            result: _Composed | _NotSent | None = _refuse_early(one, reason, peers)
             if result is None:
                 result = await self._compose_one(
                     session, addressed, one, peers[one.organisation], row["id"], informed, at

@@ -31,6 +31,7 @@ def make_row(
         recipient.profile,
         addressed.part,
         0,
+        addressed.edition,
     )
     return {
         "id": notice,

@@ -15,7 +15,7 @@ from sqlalchemy import RowMapping, text
 from chassis.database import Session
 
 EVERY_CHILD = UUID(int=0)
-RETRACTED, RESTATED, FOUND = "retracted", "restated", "closed"
+RETRACTED, RESTATED, FOUND, WITHDRAWN = "retracted", "restated", "closed", "withdrawn"
 
 
 async def stop_telling(
@@ -29,7 +29,8 @@ async def stop_telling(
 ) -> Sequence[RowMapping]:
     """Record that events are told no further; returns the waiting messages that this cancelled.
 
-    What is being sent at this moment cannot be called back: the claim after it looks again.
+    What is being sent at this moment cannot be called back: the claim after it looks again. One
+    notice alone is ended by its own id in the place of `child_id`.
     """
     if not receipts:
         return []
@@ -51,7 +52,7 @@ async def stop_telling(
         text("""update health_broker.message
                    set state = 'cancelled', settled_at = clock_timestamp(), reason = :reason
                  where receipt = any(:receipts) and state = 'waiting'
-                   and (:child = cast(:every as uuid) or child_id = :child)
+                   and (:child = cast(:every as uuid) or child_id = :child or id = :child)
                 returning *"""),
         values,
     )

@@ -30,6 +30,7 @@ from schemas.facts import (
     ResolutionDecided,
     ResolutionNeeded,
     ResolutionOverdue,
+    ResolutionUndone,
     notice_id,
 )
 from services.intake.tell_progress import (
@@ -114,6 +115,8 @@ class Told:
                 )
             case ResolutionDecided():
                 self._hear_resolution(said, decided_at=said.decided_at, decision=said.decision)
+            case ResolutionUndone():
+                self._hear_resolution(said, undone_at=said.undone_at)
             case EventApplied():
                 self._hear_outcome(said.receipt, "applied", said.receipt, said.at, said.outcome)
             case EventRetracted():
@@ -155,8 +158,9 @@ class Told:
         _merge(self.children, (said.receipt, said.child_index, said.child_id), child)
         for to in said.recipients:
             notice = notice_id(
-                said.receipt, said.child_id, to.organisation, to.profile, said.part, 0
-            )
+                said.receipt, said.child_id, to.organisation, to.profile, said.part, 0,
+                said.edition,
+            )  # fmt: skip
             row = {
                 "notice": notice,
                 "receipt": said.receipt,
@@ -196,7 +200,9 @@ class Told:
         _merge(self.notices, said.notice, row)
 
     def _hear_resolution(
-        self, said: ResolutionNeeded | ResolutionOverdue | ResolutionDecided, **columns: Any
+        self,
+        said: ResolutionNeeded | ResolutionOverdue | ResolutionDecided | ResolutionUndone,
+        **columns: Any,
     ) -> None:
         row = {
             "resolution": said.resolution,

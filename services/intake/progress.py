@@ -39,9 +39,14 @@ STATES = (
     "undelivered",
     "acknowledged",
     "filed",
+    "withdrawn",
 )
 """From the least to the most that can be said: a notice is in the last of these that was told.
-Silence past the deadline (`undelivered`) outweighs everything but a confirmation."""
+Silence past the deadline (`undelivered`) outweighs everything but a confirmation; whatever came of
+it, a notice that was taken back is `withdrawn`."""
+
+ANSWERED = ("decided", "undone")
+"""Resolutions that wait for nobody; one that was undone has asked again as another."""
 
 LINKED_CHILD = "linked-child"
 """Why a person looks at a child whom the sender did not list (`services.directory.add_linked`)."""
@@ -58,9 +63,9 @@ _NOTICES = text(f"""
       from intake.progress_notice where receipt = :receipt
      order by child_index, rung, role, organisation, profile, part""")
 _RESOLUTIONS = text("""
-    select child_index, reason, needed_at, decide_by, overdue_at, decided_at, decision
+    select child_index, reason, needed_at, decide_by, overdue_at, decided_at, undone_at, decision
       from intake.progress_resolution where receipt = :receipt
-     order by coalesce(needed_at, decided_at, overdue_at)""")
+     order by coalesce(needed_at, decided_at, overdue_at, undone_at)""")
 _OUTCOMES = text("""
     select kind, by_receipt, at, outcome, replaced_by from intake.progress_outcome
      where receipt = :receipt order by at""")
@@ -118,7 +123,7 @@ def describe_progress(
     retracted = next((row for row in outcomes if row.kind == "retracted"), None)
     if retracted is not None:
         state = "retracted"
-    elif any(one.state != "decided" for one in asked):
+    elif any(one.state not in ANSWERED for one in asked):
         state = "needs-person"
     elif applied is not None:
         state = "applied"
@@ -164,7 +169,7 @@ def _children(
     asked: Sequence[Resolution],
     named: dict[tuple[int, UUID], bool],
 ) -> tuple[Child, ...]:
-    open_for = {one.child_index for one in asked if one.state != "decided"}
+    open_for = {one.child_index for one in asked if one.state not in ANSWERED}
     addressed_at: dict[int, datetime] = {}
     for row in children:
         addressed_at.setdefault(row.child_index, row.addressed_at)
@@ -235,6 +240,8 @@ def _link(row: Any) -> LinkMissing:
 
 def _resolution(row: Any) -> Resolution:
     state = "decided" if row.decided_at else "overdue" if row.overdue_at else "waiting"
+    if row.undone_at is not None:
+        state = "undone"
     return Resolution(
         child_index=row.child_index,
         state=state,
@@ -243,5 +250,6 @@ def _resolution(row: Any) -> Resolution:
         decide_by=row.decide_by,
         overdue_at=row.overdue_at,
         decided_at=row.decided_at,
+        undone_at=row.undone_at,
         decision=row.decision,
     )

@@ -135,6 +135,7 @@ class ProgressNotice(Row, table=True):
     withheld_at: datetime | None = _time()
     superseded_at: datetime | None = _time()
     undelivered_at: datetime | None = _time()
+    withdrawn_at: datetime | None = _time()
     escalated_at: datetime | None = _time()
     next_organisation: str | None = None
     next_role: str | None = None
@@ -155,6 +156,7 @@ class ProgressResolution(Row, table=True):
     decide_by: datetime | None = _time()
     overdue_at: datetime | None = _time()
     decided_at: datetime | None = _time()
+    undone_at: datetime | None = _time()
     decision: str | None = None
 
 

@@ -45,13 +45,13 @@ TELL_NOTICES = text(f"""
 TELL_RESOLUTIONS = text("""
     insert into intake.progress_resolution as p
            (resolution, receipt, child_index, reason, needed_at, decide_by, overdue_at, decided_at,
-            decision)
+            undone_at, decision)
     select resolution, receipt, child_index, reason, needed_at, decide_by, overdue_at, decided_at,
-           decision
+           undone_at, decision
       from json_to_recordset(cast(:rows as json))
            as r(resolution uuid, receipt uuid, child_index int, reason text, needed_at timestamptz,
                 decide_by timestamptz, overdue_at timestamptz, decided_at timestamptz,
-                decision text)
+                undone_at timestamptz, decision text)
      order by resolution
     on conflict (resolution) do update
        set child_index = coalesce(p.child_index, excluded.child_index),
@@ -60,6 +60,7 @@ TELL_RESOLUTIONS = text("""
            decide_by = least(p.decide_by, excluded.decide_by),
            overdue_at = least(p.overdue_at, excluded.overdue_at),
            decided_at = least(p.decided_at, excluded.decided_at),
+           undone_at = least(p.undone_at, excluded.undone_at),
            decision = coalesce(p.decision, excluded.decision)""")
 
 TELL_OUTCOMES = text("""

@@ -44,12 +44,13 @@ class Resolution(Model):
     """A person must look, or looked: who the child is, or whether a text may be sent."""
 
     child_index: int | None = None
-    state: str = Field(description="waiting, overdue or decided")
+    state: str = Field(description="waiting, overdue, decided or undone")
     reason: str | None = None
     since: datetime | None = None
     decide_by: datetime | None = None
     overdue_at: datetime | None = None
     decided_at: datetime | None = None
+    undone_at: datetime | None = None
     decision: str | None = None
 
 

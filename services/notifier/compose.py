@@ -23,11 +23,13 @@ from schemas.facts import (
     NoticeFailed,
     NoticeSuperseded,
     NoticeWithheld,
+    Profile,
     ResolutionDecided,
     ResolutionNeeded,
     ResolutionOverdue,
 )
 from services.notifier import clocks
+from services.notifier.climbed import find_climbed
 from services.notifier.draft import OURS, Draft, draft_alert, draft_event, recipients_to_reach
 from services.notifier.early import apply_early
 from services.notifier.obligations import insert_deliveries, insert_drafts
@@ -39,6 +41,7 @@ from services.notifier.standing import (
     Ending,
     end_notices,
     endings_of,
+    forget_found,
     lock_events,
     read_standings,
     record_endings,
@@ -90,11 +93,15 @@ async def compose(
     await lock_events(session, [one.receipt for one in (*facts, *endings)])
     if endings:
         await record_endings(session, endings)
+        await forget_found(session, (one for one in addressed if isinstance(one, EventAddressed)))
     drafts = await _draft(session, addressed, routes, now, settings)
     await clocks.stop(session, endings, now)
     fresh = await insert_drafts(session, drafts)
     sent = await insert_deliveries(session, fresh, routes)
     unsent = await end_notices(session, endings, now)
+    further, going = await _withdraw_climbed(session, addressed, now, settings)
+    fresh += further
+    sent += going
     broker = [draft.id for draft in fresh if draft.owner != OURS]
     early = await apply_early(session, broker)
     told = [
@@ -120,6 +127,29 @@ async def compose(
         to_escalate=early or any(one.state == "failed" for one in fresh),
         mailboxes={one.organisation for one in fresh if one.owner == OURS},
     )
+
+
+async def _withdraw_climbed(
+    session: Session,
+    addressed: Sequence[EventAddressed | ResolutionNeeded | ResolutionOverdue],
+    now: datetime,
+    settings: DeadlineSettings,
+) -> tuple[list[Draft], int]:
+    """Withdrawals to those whom a ladder told, and how many of them go by webhook."""
+    withdrawals = [
+        fact
+        for fact in addressed
+        if isinstance(fact, EventAddressed)
+        and any(one.profile is Profile.WITHDRAWAL for one in fact.recipients)
+    ]
+    facts = await find_climbed(session, withdrawals) if withdrawals else []
+    if not facts:
+        return [], 0
+    names = {name for fact in facts for name in recipients_to_reach(fact)}
+    routes = await read_routes(session, names, settings)
+    drafts = [one for fact in facts for one in draft_event(fact, routes, now, settings)]
+    fresh = await insert_drafts(session, drafts)
+    return fresh, await insert_deliveries(session, fresh, routes)
 
 
 def _distinct(facts: Iterable[Composable]) -> list[Ending]:

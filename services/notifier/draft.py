@@ -100,13 +100,14 @@ def draft_event(
         "event_type": fact.event_type,
         "happened_at": fact.occurred_at,
     }
+    edition = fact.edition
     for to in fact.recipients:
         kind = (to.profile, to.role in HEALTH_ROLES)
         if to.withheld is None and kind not in contents:
             contents[kind] = _render(fact, kind, decision_due_at)
         yield _draft(
             head, to, routes.get(to.organisation), contents.get(kind), fact.accepted_at, now,
-            settings,
+            settings, edition=edition,
         )  # fmt: skip
 
 
@@ -158,13 +159,20 @@ def _draft(
     now: datetime,
     settings: DeadlineSettings,
     decide_by: datetime | None = None,
+    edition: int = 0,
 ) -> Draft:
     rung = head.get("rung", 0)
     fields = {
         **head,
         "id": (
             made := notice_id(
-                head["receipt"], head["child_id"], to.organisation, to.profile, head["part"], rung
+                head["receipt"],
+                head["child_id"],
+                to.organisation,
+                to.profile,
+                head["part"],
+                rung,
+                edition,
             )
         ),
         "rung": rung,

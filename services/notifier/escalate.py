@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from prometheus_client import Counter, Gauge
 from sqlalchemy import text
@@ -160,7 +160,7 @@ def _next(
     reason = route.missing() if route else "unknown-organisation"
     pulled = route is not None and route.channel != "webhook"
     return Draft(
-        id=notice_id(row.receipt, row.child_id, rung.organisation, row.profile, row.part, number),
+        id=_rung_id(row, rung, number),
         receipt=row.receipt,
         child_index=row.child_index,
         child_id=row.child_id,
@@ -184,6 +184,14 @@ def _next(
         composed_at=at,
         sent_at=at if pulled and not reason else None,
     )
+
+
+def _rung_id(row: Any, rung: Rung, number: int) -> UUID:
+    """One per event, child and rung, whichever ladder reached it; a later edition has its own."""
+    about = (row.receipt, row.child_id)
+    if row.chain == notice_id(*about, row.first_organisation, row.profile, row.part, 0):
+        return notice_id(*about, rung.organisation, row.profile, row.part, number)
+    return uuid5(row.chain, f"{rung.organisation}|{number}")
 
 
 async def _insert(session: Session, drafts: Sequence[Draft], dwell_ends: datetime) -> list[Draft]:

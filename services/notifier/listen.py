@@ -19,6 +19,7 @@ from schemas.facts import (
     ResolutionDecided,
     ResolutionNeeded,
     ResolutionOverdue,
+    ResolutionUndone,
 )
 from services.notifier.bells import Bells
 from services.notifier.compose import Composable, compose
@@ -42,7 +43,7 @@ _COMPOSED: dict[
         ResolutionDecided,
     )
 }
-_NOT_TOLD = {EventApplied.fact_type, PersonLinkMissing.fact_type}
+_NOT_TOLD = {one.fact_type for one in (EventApplied, PersonLinkMissing, ResolutionUndone)}
 _NOTICES = {one.fact_type: one for one in NOTICE_FACTS}
 
 

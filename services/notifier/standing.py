@@ -43,6 +43,12 @@ def endings_of(fact: EventAddressed | EventRetracted | ResolutionDecided) -> Ite
         # The resolution stands for the child in an alert, see `draft.draft_alert`.
         yield Ending(fact.receipt, fact.resolution, "closed", fact.decided_at, fact.receipt)
         return
+    if fact.withdraws:
+        # Some notices of one child end, not all of its event: each stands for itself, and the
+        # clock of a referral runs on.
+        for notice in fact.withdraws:
+            yield Ending(fact.receipt, notice, "retracted", fact.accepted_at, fact.receipt)
+        return
     if fact.supersedes is not None:
         yield Ending(fact.supersedes, fact.child_id, "superseded", fact.accepted_at, fact.receipt)
     found = fact.event_type == "missing.found"
@@ -69,7 +75,7 @@ class Standings:
     def overtakes(self, draft: Draft) -> str | None:
         """Why a draft must not be sent, if so."""
         for row in self._by_receipt.get(draft.receipt, ()):
-            if row.child_id in (EVERY_CHILD, draft.child_id):
+            if row.child_id in (EVERY_CHILD, draft.child_id, draft.chain):
                 return str(row.kind)
         if draft.event_type in MISSING_REPORTS:
             found_at = self._found.get(draft.child_id)
@@ -94,6 +100,13 @@ async def lock_events(session: Session, receipts: Iterable[UUID]) -> None:
 async def record_endings(session: Session, endings: Sequence[Ending]) -> None:
     """Keep the endings, for whatever comes after them."""
     await session.execute(_RECORD, _columns(endings))
+
+
+async def forget_found(session: Session, facts: Iterable[EventAddressed]) -> None:
+    """Children who were said to be found and were not: they are missing still."""
+    for fact in facts:
+        if fact.withdraws and fact.event_type == "missing.found":
+            await session.execute(_FORGET_FOUND, {"receipt": fact.receipt, "child": fact.child_id})
 
 
 async def read_standings(
@@ -135,12 +148,20 @@ _ENDINGS = """
            cast(:ats as timestamptz[]), cast(:bys as uuid[]))
         e(receipt, child_id, kind, at, by_receipt)"""
 
+# A rung that two ladders share stands while one of the two does.
+_FOR_ANOTHER = """exists (
+            select from notifier.obligation f
+             where f.receipt = o.receipt and f.child_id = o.child_id and f.profile = o.profile
+               and f.rung = 0 and f.withdrawn_at is null and f.state <> 'superseded'
+               and f.id <> all(cast(:children as uuid[])))"""
+
 _HIT = f"""
     hit as materialized (
         select o.id, e.kind from {_ENDINGS}
           join notifier.obligation o on o.receipt = e.receipt
          where e.kind <> 'found'
-           and (e.child_id = '{EVERY_CHILD}' or o.child_id = e.child_id)
+           and (e.child_id = '{EVERY_CHILD}' or o.child_id = e.child_id
+                or (o.chain = e.child_id and not (o.shared and {_FOR_ANOTHER})))
          union all
         select o.id, e.kind from {_ENDINGS}
           join notifier.obligation o on o.child_id = e.child_id
@@ -165,6 +186,10 @@ _READ = text(f"""
        and not exists (select from notifier.standing r
                         where r.receipt = f.receipt and r.kind = 'retracted'
                           and r.child_id = '{EVERY_CHILD}')""")
+
+_FORGET_FOUND = text("""
+    delete from notifier.standing
+     where receipt = :receipt and child_id = :child and kind = 'found'""")
 
 # A claimed delivery is taken from its sender: what it still settles comes too late.
 _CANCEL = text(f"""

@@ -24,7 +24,7 @@ from chassis.database import Database
 from deploy.laptop.postgres import EmbeddedPostgres
 from deploy.migrate import SERVICES
 from schemas.organisations import OrganisationKind
-from services.directory.import_csv import import_file
+from services.directory.import_file import import_file
 from services.intake.agencies import add_agency
 from services.notifier.endpoints import add_endpoint
 from tests.support import compose

@@ -15,7 +15,7 @@ from bus import BusSettings, open_road
 from chassis.database import Database
 from schemas.facts import TOPICS, notice_id
 from schemas.organisations import OrganisationKind
-from services.directory.import_csv import import_file
+from services.directory.import_file import import_file
 from services.intake.agencies import add_agency
 from services.notifier.endpoints import add_endpoint
 from tests.support.partnership import POLICE, SOURCE, Partnership, Pupil

@@ -22,7 +22,7 @@ from deploy.laptop.fhir_peer import FhirPeer
 from deploy.laptop.partnership import Partnership as Written
 from deploy.laptop.partnership import write_partnership
 from schemas.organisations import Organisation, OrganisationKind
-from services.directory.import_csv import import_file
+from services.directory.import_file import import_file
 from services.directory.tables import Credential as ReviewCredential
 from services.health_broker.peers import add_peer
 from services.intake.agencies import add_agency

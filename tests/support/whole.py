@@ -40,7 +40,7 @@ from deploy.laptop.partnership import (
 from deploy.laptop.partnership.organisations import make_agencies
 from deploy.laptop.place import Place
 from schemas.organisations import OrganisationKind
-from services.directory.import_csv import import_file
+from services.directory.import_file import import_file
 from services.health_broker.peers import add_peer
 from services.notifier.credentials import add_credential
 from services.notifier.endpoints import add_endpoint

@@ -27,11 +27,15 @@ from services.directory.policy import read_policy
 from services.directory.record_organisation import record_organisations
 from services.directory.register import keys_of
 from services.directory.settings import DirectorySettings
+from services.directory.sweep import readdress_one
+from services.directory.undo import Plea, Undone, undo_match, undo_resolution
 from services.directory.write_keys import refresh_keys
 from tests.integration.directory.area import MASH, POLICE, SCHOOL_A, Pupil, nhs_number, upn
 
 NOW = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
 CONTACT = {"name": "Desk", "role": "Desk", "agency": "Example", "phone": "0121 496 0101"}
+
+PLEA = Plea("the wrong child", f"{MASH}/Reviewer", MASH)
 
 FactModel = TypeVar("FactModel")
 
@@ -248,6 +252,36 @@ class Stage:
             outcome, facts = await decide_resolution(session, self.partnership, resolution, verdict)
             await publish(session, facts, {})
         return outcome, await self.heard()
+
+    async def undo(self, resolution: UUID) -> tuple[Undone | NotPossible, Heard]:
+        """A person undoes a decision."""
+        async with self.database.transaction() as session:
+            outcome, facts = await undo_resolution(session, self.partnership, resolution, PLEA)
+            await publish(session, facts, {})
+        return outcome, await self.heard()
+
+    async def undo_match(
+        self, receipt: UUID, child: UUID, position: int = 0
+    ) -> tuple[Undone | NotPossible, Heard]:
+        """A person undoes who the child of an event was taken for."""
+        async with self.database.transaction() as session:
+            outcome, facts = await undo_match(
+                session, self.partnership, receipt, position, child, PLEA
+            )
+            await publish(session, facts, {})
+        return outcome, await self.heard()
+
+    async def readdress(self) -> Heard:
+        """The sweep looks for children who moved, once what is on its way has settled."""
+        self.later(seconds=11)
+        while await readdress_one(self.database, self.partnership):
+            pass
+        return await self.heard()
+
+    async def rows(self, query: str, **values: Any) -> list[Any]:
+        """What the database holds."""
+        async with self.database.reading() as session:
+            return list(await session.execute(text(query), values))
 
     async def heard(self) -> Heard:
         """Everything appended since the last look."""

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from schemas.facts import OrganisationRecorded
-from services.directory.import_csv import Progress, UnknownFileError, import_file
+from services.directory.import_file import Progress, UnknownFileError, import_file
 from services.directory.import_lines import CHILD_COLUMNS, ORGANISATION_COLUMNS
 from tests.integration.directory.area import SCHOOL_A, SCHOOL_B, nhs_number, upn
 from tests.integration.directory.stage import Stage
@@ -138,7 +138,8 @@ async def test_a_restricted_child_of_a_file_has_no_keys(stage: Stage, tmp_path: 
     await import_file(stage.database, path)
     first = await count(stage, "directory.child_key")
     await import_file(
-        stage.database, write(path, CHILD_COLUMNS, child(1, restricted="1"), child(2))
+        stage.database,
+        write(path, CHILD_COLUMNS, child(1, restricted="1"), child(2, restricted="no")),
     )
     assert (first, await count(stage, "directory.child_key")) == (2, 2)
 

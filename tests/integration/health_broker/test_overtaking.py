@@ -10,6 +10,7 @@ from schemas.facts import (
     EventAddressed,
     EventRetracted,
     Profile,
+    notice_id,
 )
 from tests.integration.health_broker.broker import running_broker
 from tests.support.fhir_peer import running_peer
@@ -68,6 +69,53 @@ async def test_a_retraction_stops_what_still_waits_and_withdraws_what_was_sent(
         assert resources(second, "Patient") == []
         types = await broker.told_types(3)
         assert sorted(types) == ["notice.delivered", "notice.delivered", "notice.superseded"]
+
+
+async def test_one_notice_that_is_taken_back_is_withdrawn_and_can_be_told_anew(
+    database: Database,
+) -> None:
+    async with running_peer() as peer, running_broker(database) as broker:
+        await broker.add(peer)
+        sent = addressed(MISSING, addressee(Profile.MISSING_ALERT))
+        await broker.publish(sent)
+        await broker.state("done")
+        one = sent.recipients[0]
+        notice = notice_id(sent.receipt, sent.child_id, one.organisation, one.profile, sent.part, 0)
+        withdrawal = sent.model_copy(
+            update={
+                "recipients": (addressee(Profile.WITHDRAWAL),),
+                "withdraws": (notice,),
+                "edition": 1,
+                "data": {},
+            }
+        )
+        again = sent.model_copy(update={"edition": 1})
+        await broker.publish(withdrawal, again)
+        await broker.state("done", 3)
+        reasons = [
+            resource(one.message, "MessageHeader")["reason"]["coding"][0]["code"]
+            for one in peer.received
+        ]
+        assert reasons[:2] == ["new", "delete"]
+        assert resource(peer.received[1].message, "Flag")["status"] == "entered-in-error"
+        assert resource(peer.received[2].message, "Flag")["status"] == "active"
+
+
+async def test_a_notice_taken_back_before_it_is_composed_is_not_sent(database: Database) -> None:
+    async with running_peer() as peer, running_broker(database) as broker:
+        await broker.add(peer)
+        event = addressed(MISSING, addressee(Profile.MISSING_ALERT))
+        one = event.recipients[0]
+        notice = notice_id(
+            event.receipt, event.child_id, one.organisation, one.profile, event.part, 0
+        )
+        taken = event.model_copy(
+            update={"recipients": (), "withdraws": (notice,), "edition": 1, "data": {}}
+        )
+        await broker.publish(taken, event)
+        assert await broker.told_types(1) == ["notice.superseded"]
+        assert (await broker.told())[0].reason == "withdrawn"
+        assert peer.posts == 0
 
 
 async def test_a_found_after_a_delivered_alert_is_sent(database: Database) -> None:

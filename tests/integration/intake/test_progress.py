@@ -28,11 +28,13 @@ from schemas.facts import (
     NoticeFiled,
     NoticeOpened,
     NoticeUndelivered,
+    NoticeWithdrawn,
     PersonLinkMissing,
     Profile,
     ResolutionDecided,
     ResolutionNeeded,
     ResolutionOverdue,
+    ResolutionUndone,
     Sender,
     notice_id,
 )
@@ -191,6 +193,27 @@ async def test_progress_shows_who_knows_and_who_was_told_next(intake: Intake) ->
     (resolution,) = progress["resolutions"]
     assert (resolution["state"], resolution["decision"]) == ("decided", "matched")
     assert progress["clocks"][0]["clock"] == "referral-decision"
+
+
+async def test_what_was_withdrawn_and_when_is_shown(intake: Intake) -> None:
+    receipt = await posted(intake, "withdrawn")
+    undone = ResolutionUndone(
+        resolution=RESOLUTION, receipt=receipt, key="k", child_index=1, undone_by="somebody",
+        undone_at=at(80),
+    )  # fmt: skip
+    taken_back = notice(receipt, NoticeWithdrawn, 80, reason="decision-undone")
+    facts = [*story(receipt), fact_of(taken_back, "test"), fact_of(undone, "test")]
+    await hear(intake.database, facts[::-1], 3)
+    progress = (await intake.get(f"/v1/events/{receipt}")).json()
+    first, _ = progress["children"]
+    (school,) = (one for one in first["recipients"] if one["organisation"] == "urn-900001")
+    assert (school["state"], school["reason"]) == ("withdrawn", "decision-undone")
+    assert datetime.fromisoformat(school["times"]["withdrawn"]) == at(80)
+    assert datetime.fromisoformat(school["times"]["delivered"]) == at(1)
+    (resolution,) = progress["resolutions"]
+    assert resolution["state"] == "undone"
+    assert datetime.fromisoformat(resolution["undoneAt"]) == at(80)
+    assert progress["state"] == "addressed"
 
 
 async def test_a_notice_heard_of_first_names_nobody_yet(intake: Intake) -> None:
