@@ -107,7 +107,9 @@ async def _tell_the_rest(
 ) -> list[Publishable]:
     names = await read_names(session, [case])
     held = find_held(case, names[case.event.receipt])
-    known = await read_organisations(session, Needs(ids={row.organisation for row in told}))
+    known = await read_organisations(
+        session, Needs(ids={row.organisation for row in told}), partnership.today()
+    )
     orders = await read_orders(session, [case.child.id], partnership.today())
     now: list[Addressee] = [
         address(known.by_id[row.organisation], RecipientRole(row.role), Profile(row.profile),

@@ -17,6 +17,7 @@ from services.directory.matching.compare_facts import (
 )
 from services.directory.matching.compare_names import (
     F_CLOSE,
+    F_INITIAL,
     F_PART,
     F_SAME,
     F_SOUND,
@@ -42,6 +43,9 @@ NAMED_ALIKE = log(0.5)
 NAMED_APART = log(0.05)
 """How much less often than a stranger a brother or sister has the same given name. A name that so
 many bear may be one that is set before every brother's."""
+
+BY_CHANCE = -1e-9
+"""A relative's given name agrees as a stranger's does."""
 
 S_SAME, S_OTHER = range(len(SEX.levels))
 # From these on, the given names differ so that the sexes say something of their own.
@@ -86,12 +90,18 @@ def compare(asked: Person, known: Person, common: Frequencies) -> Comparison:
         if given <= G_PART:
             other_given = min(common.given(part) for part in shared_names(mine[0], theirs[0]))
             kin = NAMED_ALIKE if other_given > COMMON_NAME else NAMED_APART
+        elif given == G_INITIAL:
+            # How often initials are written says nothing; that it is this letter does.
+            given, kin = MISSING, BY_CHANCE
+            other_given = common.initial_given(theirs[0].text[0])
         elif given in _GIVEN_VARIANTS:
             written, meant = mine[0].parts[0], theirs[0].parts[0]
             other_given, kin = common.given_variant(written, meant, *_GIVEN_VARIANTS[given])
     if mine[1] is not None and theirs[1] is not None:
         if family == F_SAME:
             other_family = common.family(theirs[1].text)
+        elif family == F_INITIAL:
+            family, other_family = MISSING, common.initial_family(theirs[1].text[0])
         elif family == F_PART:
             other_family = common.family(shared_part(mine[1], theirs[1]))
         elif family in _FAMILY_VARIANTS:

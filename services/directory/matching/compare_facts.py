@@ -73,9 +73,7 @@ def compare_numbers(mine: str | None, theirs: str | None) -> int:
 def compare_homes(mine: Home, theirs: Home) -> int:
     """The level of two homes: postcode and address together, for neither stands alone."""
     addressed = bool((mine.numbers or mine.street) and (theirs.numbers or theirs.street))
-    number = bool(mine.numbers and theirs.numbers) and (
-        mine.number == theirs.number or bool(set(mine.numbers) & set(theirs.numbers))
-    )
+    number = bool(mine.numbers and theirs.numbers) and _same_door(mine.numbers, theirs.numbers)
     if mine.postcode and theirs.postcode:
         if mine.postcode == theirs.postcode:
             if not addressed:
@@ -99,6 +97,14 @@ def compare_homes(mine: Home, theirs: Home) -> int:
     if street:
         return P_ADDRESS if number else P_STREET
     return P_OTHER
+
+
+def _same_door(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
+    """The same house, and the same flat of it where both name one."""
+    shared = set(mine) & set(theirs)
+    if len(mine) > 1 and len(theirs) > 1:
+        return set(mine) == set(theirs) or len(shared) > 1
+    return bool(shared)
 
 
 def _same_street(mine: Home, theirs: Home) -> bool:

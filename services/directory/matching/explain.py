@@ -45,6 +45,11 @@ def explain(comparison: Comparison, weights: Weights, people: int) -> list[Step]
     for at, field in enumerate(FIELDS):
         level = comparison.levels[at]
         if level == MISSING:
+            if comparison.others[at]:
+                bits = -comparison.others[at] * BITS
+                total += bits
+                words = f"{field.words}: an initial that fits"
+                steps.append(Step(field.name, "initial", words, bits, total))
             continue
         stranger = comparison.others[at] or float(weights.other[at, level])
         bits = (float(weights.own[kind, at, level]) - stranger) * BITS

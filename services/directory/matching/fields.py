@@ -32,6 +32,7 @@ class Field(NamedTuple):
         return next(at for at, one in enumerate(self.levels) if one.name == level)
 
 
+# An initial is weighed by its letter alone (`compare`), whatever the shares below.
 GIVEN = Field(
     "given",
     "given name",

@@ -18,6 +18,7 @@ from services.directory.matching.person import Person
 FLOOR_COUNT = 1.0
 PEOPLE_OF_A_HOME = 3.0
 MOST_ALIKE = 300
+RAREST_INITIAL = 0.01
 RIGHT = 0.83
 """So many names are written as they are."""
 UNHEARD = 0.1
@@ -43,6 +44,7 @@ class Frequencies:
     schools: Counter[str] = field(default_factory=Counter)
     guardian_names: Counter[str] = field(default_factory=Counter)
     _near: dict[tuple[str, str], float] = field(default_factory=dict, repr=False)
+    _initials: dict[str, Counter[str]] = field(default_factory=dict, repr=False)
     _alike: dict[str, dict[str, list[str]]] = field(default_factory=dict, repr=False)
 
     def add(self, person: Person) -> None:
@@ -112,6 +114,25 @@ class Frequencies:
     def guardian(self, name: str) -> float:
         """log share of a parent's given name."""
         return self._share(self.guardian_names[name])
+
+    def initial_given(self, letter: str) -> float:
+        """log share of given names with this first letter."""
+        return self._initial("given", self.given_names, letter)
+
+    def initial_family(self, letter: str) -> float:
+        """The same of family names."""
+        return self._initial("family", self.family_names, letter)
+
+    def _initial(self, kind: str, counts: Counter[str], letter: str) -> float:
+        shares = self._initials.get(kind)
+        if shares is None:
+            shares = Counter()
+            for name, count in counts.items():
+                shares[name[0]] += count
+            self._initials[kind] = shares
+        # At least one in a hundred: an initial alone never says much.
+        share = shares[letter] / max(shares.total(), 1)
+        return log(min(max(share, RAREST_INITIAL), 0.999))
 
     def given_variant(
         self, written: str, meant: str, share: float, ways: float

@@ -30,11 +30,11 @@ from services.directory.matching.person import Person
 
 Status = Literal["match", "potential", "many", "none"]
 
-AUTOMATIC = 0.998
+AUTOMATIC = 0.996
 """At least so probable: measured on 50,000 synthetic children (`make bench-linkage`)."""
 MARGIN = 0.99
 """So much more probable than the second."""
-WORTH_ASKING = 0.03
+WORTH_ASKING = 0.15
 """A candidate at least so probable is a question to a person."""
 WORTH_SHOWING = 0.0005
 MOST_SHOWN = 5

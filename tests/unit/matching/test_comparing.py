@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import Any
 
 import pytest
@@ -61,7 +62,6 @@ def test_a_skeleton_is_never_empty_and_keeps_short_names_apart() -> None:
         ("Beth", "Elizabeth", "familiar"),
         ("Jordon", "Jordan", "close"),
         ("Jrodan", "Jordan", "close"),
-        ("J", "Jordan", "initial"),
         ("Jasper", "Jordan", "same-initial"),
         ("Wanda", "Jordan", "different"),
         ("", "Jordan", "missing"),
@@ -143,6 +143,22 @@ def test_a_rare_mistaken_name_says_more_than_two_common_names_that_look_alike() 
     one_name = compare(person("Pathrym", "Sample"), person("Patryk", "Sample"), common)
     assert one_name.others[0] < -6.0
     assert two_names.others[0] > one_name.others[0] + 3.0
+
+
+def test_an_initial_says_as_much_as_its_letter_and_nobody_is_recognised_by_it() -> None:
+    people = [person("Jordan", "Sample")] * 3 + [person("Ada", "Sample")] * 97
+    found = compare(person("J", "Sample"), person("Jordan", "Sample"), count(people))
+    assert found.levels[0] == MISSING
+    assert found.others[0] == pytest.approx(log(0.03), abs=0.01)
+    assert level("given", person("X", "Sample"), person("Jordan", "Sample")) == "different"
+
+
+def test_two_flats_of_one_house_are_two_homes() -> None:
+    first = person(address="Flat 24, 64 Foundry Close", postcode="ZZ9 1AA")
+    second = person(address="Flat 30, 64 Foundry Close", postcode="ZZ9 1AA")
+    house = person(address="64 Foundry Close", postcode="ZZ9 1AA")
+    assert level("place", first, second) == "neighbour"
+    assert level("place", first, house) == "same-home"
 
 
 def test_what_cannot_be_read_is_missing() -> None:
