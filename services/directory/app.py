@@ -16,6 +16,7 @@ from services.directory.policy import read_policy
 from services.directory.settings import Settings
 from services.directory.sweep import sweep_tasks
 from services.directory.tables import Credential
+from services.directory.try_api import create_try_router
 from services.directory.undo_api import create_undo_router
 
 
@@ -29,6 +30,7 @@ def build(settings: Settings, database: Database, road: Road) -> Service:
     router = APIRouter()
     router.include_router(create_router(database, partnership, credentials))
     router.include_router(create_undo_router(database, partnership, credentials))
+    router.include_router(create_try_router(database, partnership, credentials))
     return Service(
         "directory",
         router,

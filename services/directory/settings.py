@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from pydantic import Field
 
 from bus import BusSettings
@@ -38,6 +40,10 @@ class DirectorySettings(Group):
     readdress_days: int = Field(
         default=28, ge=0, description="How long an event is told again to a school learnt of late."
     )
+    most_tries: int = Field(
+        default=60, ge=0, description="Dry runs of the matcher by one reviewer's key …"
+    )
+    tries_within: timedelta = Field(default=timedelta(hours=1), description="… within this time.")
     sweep_seconds: float = Field(default=5.0, gt=0, description="How often clocks are looked at.")
 
 

@@ -9,6 +9,7 @@ from math import log
 
 from services.directory.matching.compare_facts import (
     B_SAME,
+    P_ADDRESS,
     P_CODE,
     P_HOME,
     compare_births,
@@ -119,8 +120,8 @@ def compare(asked: Person, known: Person, common: Frequencies) -> Comparison:
     place, other_place = MISSING, 0.0
     if asked.home is not None and known.home is not None:
         place = compare_homes(asked.home, known.home)
-        if place == P_HOME:
-            other_place = common.home()
+        if place in (P_HOME, P_ADDRESS):
+            other_place = common.home(known.home)
         elif place == P_CODE:
             other_place = common.postcode(known.home.postcode)
     school, other_school = MISSING, 0.0

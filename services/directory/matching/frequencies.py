@@ -13,10 +13,12 @@ from hashlib import blake2b
 from math import exp, log
 
 from services.directory.matching.names import Name, is_close, skeleton, sounds_alike
-from services.directory.matching.person import Person
+from services.directory.matching.person import Home, Person
 
 FLOOR_COUNT = 1.0
 PEOPLE_OF_A_HOME = 3.0
+A_HOME_FOR_MANY = 6
+"""From so many people on a home is kept by itself: a hostel, a home for children."""
 MOST_ALIKE = 300
 RAREST_INITIAL = 0.01
 RIGHT = 0.83
@@ -28,7 +30,7 @@ TURNED = 0.01
 
 
 _COUNTED = (
-    "given_names", "family_names", "births", "postcodes", "schools", "guardian_names",
+    "given_names", "family_names", "births", "postcodes", "schools", "homes", "guardian_names",
 )  # fmt: skip
 
 
@@ -42,6 +44,7 @@ class Frequencies:
     births: Counter[str] = field(default_factory=Counter)
     postcodes: Counter[str] = field(default_factory=Counter)
     schools: Counter[str] = field(default_factory=Counter)
+    homes: Counter[str] = field(default_factory=Counter)
     guardian_names: Counter[str] = field(default_factory=Counter)
     _near: dict[tuple[str, str], float] = field(default_factory=dict, repr=False)
     _initials: dict[str, Counter[str]] = field(default_factory=dict, repr=False)
@@ -62,6 +65,8 @@ class Frequencies:
             self.births[person.birth.digits] += 1
         if person.home is not None and person.home.postcode:
             self.postcodes[person.home.postcode] += 1
+        if person.home is not None and person.home.number:
+            self.homes[home_key(person.home)] += 1
         if person.school is not None:
             self.schools[person.school] += 1
         for guardian, _ in person.guardians:
@@ -76,6 +81,7 @@ class Frequencies:
     def to_json(self) -> str:
         """As text, names in order."""
         counts = {name: dict(sorted(getattr(self, name).items())) for name in _COUNTED}
+        counts["homes"] = {at: n for at, n in counts["homes"].items() if n >= A_HOME_FOR_MANY}
         return json.dumps({"people": self.people, **counts}, ensure_ascii=False)
 
     @staticmethod
@@ -103,9 +109,10 @@ class Frequencies:
         """log share of a postcode."""
         return self._share(self.postcodes[code])
 
-    def home(self) -> float:
-        """log share of one house: so many are counted as live in one."""
-        return log(PEOPLE_OF_A_HOME / max(self.people, 1_000))
+    def home(self, home: Home) -> float:
+        """log share of one house: a home for many, or as many as live in one at least."""
+        living = max(self.homes[home_key(home)], PEOPLE_OF_A_HOME)
+        return log(living / max(self.people, 1_000))
 
     def school(self, urn: str) -> float:
         """log share of a school."""
@@ -204,6 +211,11 @@ class Frequencies:
     def _share(self, count: int) -> float:
         # A value that nobody has counts as one, so that nothing is surer than the register is long.
         return log(max(count, FLOOR_COUNT) / max(self.people, 1_000))
+
+
+def home_key(home: Home) -> str:
+    """One house, as the register writes it."""
+    return f"{home.postcode}/{home.number}/{home.street}"
 
 
 def _likeness(name: str) -> tuple[str, ...]:

@@ -109,7 +109,7 @@ def _home_texts(person: Person, home: Home) -> Iterator[str]:
         yield f"z{home.postcode}"
         if year:
             yield f"q{home.postcode}|{year}"
-    if home.number:
+    if home.number and home.street:
         for word in home.words:
             yield f"v{home.number}|{skeleton(word)}"
         for _, family in person.names:

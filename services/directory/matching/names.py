@@ -50,7 +50,9 @@ def read_name(written: str) -> Name | None:
 
 @lru_cache(maxsize=200_000)
 def skeleton(word: str) -> str:
-    """What is left of a folded word without the habits of spelling; never empty."""
+    """What is left of a folded word without the habits of spelling; empty of an empty one only."""
+    if not word:
+        return ""
     sound = _SOFT_C.sub("s", word)
     for written, spoken in _SPELLINGS:
         sound = sound.replace(written, spoken)

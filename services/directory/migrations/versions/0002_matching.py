@@ -33,6 +33,8 @@ _STATEMENTS = (
         matcher text not null,
         recognised_at timestamptz not null)""",
     "create index recognition_receipt on directory.recognition (receipt)",
+    """create index audit_tries on directory.audit (credential, at)
+        where operation = 'try-resolve'""",
 )
 
 

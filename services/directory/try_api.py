@@ -1,0 +1,142 @@
+"""A dry run of the matcher for a reviewer: how would this child be recognised, and why?
+
+No fishing tool: it needs a case reference, tells nobody's name, number or id, speaks of no field
+that the question does not hold, is limited by the hour, and leaves an audit row each time.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ConfigDict, Field, ValidationError
+from sqlalchemy import text
+
+from chassis.bodies import parse_json, read_body
+from chassis.credentials import Credentials
+from chassis.database import Database, Session
+from chassis.problems import FieldError, Problem
+from schemas.blocks import Child as SentChild
+from schemas.blocks import PersonName
+from schemas.model import Model
+from schemas.reading import Words, read_errors
+from services.directory.matcher import Learnt
+from services.directory.matching.explain import explain
+from services.directory.matching.judge import Judgement, worth_showing
+from services.directory.partnership import Partnership
+from services.directory.read_people import person_sent
+from services.directory.recognise import Asked, recognise_children
+from services.directory.reviewer import Authorization, audit, authenticate
+from services.directory.tables import Credential
+
+BODY_LIMIT_BYTES = 32 * 1024
+OPERATION = "try-resolve"
+
+_TRIES = text("""
+    select count(*) from directory.audit
+     where credential = :credential and operation = 'try-resolve' and at > :since""")
+
+
+class TryBody(Model):
+    """Whom a reviewer asks about, and for which case."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    case_reference: Words = Field(description="Of the case for which this is asked; kept.")
+    child: SentChild
+    parents: Annotated[tuple[PersonName, ...], Field(max_length=4)] = ()
+
+
+class StepShown(Model):
+    """How one field agrees, and the bits that this speaks for it (one bit doubles the odds)."""
+
+    field: str
+    words: str
+    bits: float
+
+
+class CandidateTried(Model):
+    """Somebody of the register, without a name: how probable, and why."""
+
+    probability: float
+    steps: tuple[StepShown, ...]
+
+
+class Tried(Model):
+    """What the matcher would say."""
+
+    status: str = Field(description="match, potential, many, none")
+    not_registered: float = Field(description="That it is nobody on the register.")
+    doubt: str | None = Field(description="Why a person is asked although one is probable enough.")
+    candidates: tuple[CandidateTried, ...]
+    matcher: str = Field(description="The version that decided.")
+
+
+def create_try_router(
+    database: Database, partnership: Partnership, credentials: Credentials[Credential]
+) -> APIRouter:
+    """The one route; it authenticates, counts and audits."""
+    router = APIRouter(tags=["review"])
+
+    @router.post("/v1/directory/resolve")
+    async def try_resolve(
+        request: Request, response: Response, authorization: Authorization = None
+    ) -> Tried:
+        """How this child would be recognised. Nothing is changed, nobody is told."""
+        who = await authenticate(credentials, authorization)
+        body = _read(parse_json(await read_body(request, BODY_LIMIT_BYTES)))
+        async with database.transaction() as session:
+            await _count(session, partnership, who)
+            purpose = f"case {body.case_reference}"
+            await audit(session, who, OPERATION, [(str(uuid4()), None)], purpose)
+        learnt = partnership.matcher.learnt
+        if learnt is None:
+            raise Problem(503, "not-learnt", "The matcher has not measured the register yet.")
+        parents = [(one.given or "", one.family or "") for one in body.parents]
+        asked = Asked(person_sent(body.child, parents), 0)
+        async with database.reading() as session:
+            (judged,) = await recognise_children(
+                session, learnt, [asked], partnership.today(), known={}
+            )
+        response.headers["Cache-Control"] = "no-store"
+        return _shown(judged, learnt)
+
+    return router
+
+
+async def _count(session: Session, partnership: Partnership, who: Credential) -> None:
+    """Counted before it is answered, and also where the answer fails."""
+    since = partnership.clock() - partnership.settings.tries_within
+    tries = await session.execute(_TRIES, {"credential": who.id, "since": since})
+    if tries.scalar_one() >= partnership.settings.most_tries:
+        raise Problem(429, "too-many-tries", "This key has asked too often; try again later.")
+
+
+def _shown(judged: Judgement, learnt: Learnt) -> Tried:
+    return Tried(
+        status=judged.status,
+        not_registered=round(judged.unknown, 6),
+        doubt=judged.doubt,
+        candidates=tuple(
+            CandidateTried(
+                probability=round(one.probability, 6),
+                steps=tuple(
+                    StepShown(field=step.field, words=step.words, bits=round(step.bits, 1))
+                    for step in explain(one.comparison, learnt.weights, learnt.people)
+                ),
+            )
+            for one in worth_showing(judged)
+        ),
+        matcher=learnt.version,
+    )
+
+
+def _read(raw: object) -> TryBody:
+    try:
+        return TryBody.model_validate(raw, by_alias=True, by_name=False)
+    except ValidationError as failure:
+        errors = [
+            FieldError(error.pointer, error.rule, error.message) for error in read_errors(failure)
+        ]
+        raise Problem(422, "invalid", "The request breaks a rule.", errors) from None
