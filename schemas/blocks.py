@@ -172,6 +172,15 @@ class Adult(Model):
     )
 
 
+class OrderInForce(Model):
+    """An order that holds for a child today: who must keep away, and under what."""
+
+    person: PersonName
+    kind: str
+    starts_on: Day
+    ends_on: Day | None = None
+
+
 class Voice(Model):
     """What the child said and how it seemed, or why nobody asked."""
 

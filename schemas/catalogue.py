@@ -144,6 +144,35 @@ EVENT_TYPES: dict[str, EventType] = {
             (rules.judge_contact, rules.judge_one_child, rules.judge_enrolment),
         ),
         EventType(
+            "relationship.asserted",
+            {1: events.RelationshipAsserted},
+            "An agency knows an adult to be linked to a child.",
+            (
+                rules.judge_contact,
+                rules.judge_one_child,
+                rules.judge_one_adult,
+                rules.judge_findable,
+                rules.judge_period,
+            ),
+        ),
+        EventType(
+            "order.recorded",
+            {1: events.OrderRecorded},
+            "A court's order: an adult must not collect, or have contact with, a child.",
+            (
+                rules.judge_contact,
+                rules.judge_one_child,
+                rules.judge_one_adult,
+                rules.judge_period,
+            ),
+        ),
+        EventType(
+            "record.answered",
+            {1: events.RecordAnswered},
+            "An agency answers that a link is missing from its record.",
+            (rules.judge_contact,),
+        ),
+        EventType(
             "organisation.changed",
             {1: events.OrganisationChanged},
             "An organisation restated in full.",

@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 
 from pydantic import Field
 
+from schemas.blocks import OrderInForce
 from schemas.model import Model
 from schemas.organisations import Organisation, RecipientRole
 
@@ -125,9 +126,11 @@ class EventAddressed(_AboutEvent):
     fact_type: ClassVar[str] = "event.addressed"
     topic: ClassVar[str] = "addressed"
 
-    child_index: int = Field(ge=0, description="Position in `data.children`.")
+    child_index: int = Field(ge=0, description="Position in `data.children`; a derived one: past.")
     child_id: UUID
+    derived: bool = Field(default=False, description="Added by a known link; not named by sender.")
     identity: ChildIdentity | None = None
+    orders: tuple[OrderInForce, ...] = ()
     part: Part = "whole"
     held: tuple[str, ...] = Field(
         default=(), description="JSON pointers into `data` of text that awaits a person."
@@ -199,22 +202,40 @@ class ResolutionOverdue(_Fact):
         return self.key
 
 
-class EventApplied(_Fact):
+class _ByKey(_Fact):
+    key: str
+
+    def bus_key(self) -> str:
+        return self.key
+
+
+class EventApplied(_ByKey):
     """An event that changes the directory itself (an enrolment, an organisation) took effect."""
 
     fact_type: ClassVar[str] = "event.applied"
     topic: ClassVar[str] = "addressed"
 
     receipt: UUID
-    key: str
     at: datetime
     outcome: str = "applied"
 
-    def bus_key(self) -> str:
-        return self.key
+
+class PersonLinkMissing(_ByKey):
+    """An agency's record of an adult lacks a child that another source links; never which."""
+
+    fact_type: ClassVar[str] = "person.link-missing"
+    topic: ClassVar[str] = "addressed"
+
+    finding: UUID
+    receipt: UUID
+    agency: str = Field(description="Whose record it is: it is told, by its event's progress.")
+    child_index: int
+    adults: tuple[int, ...] = Field(description="Positions in the event's `adults`.")
+    state: Literal["open", "answered", "withdrawn"]
+    at: datetime
 
 
-class EventRetracted(_Fact):
+class EventRetracted(_ByKey):
     """An event must be told no further; `retracts` may not have arrived yet (a tombstone)."""
 
     fact_type: ClassVar[str] = "event.retracted"
@@ -222,12 +243,8 @@ class EventRetracted(_Fact):
 
     receipt: UUID
     retracts: UUID
-    key: str
     at: datetime
     replaced_by: UUID | None = None
-
-    def bus_key(self) -> str:
-        return self.key
 
 
 class OrganisationRecorded(_Fact):
@@ -360,6 +377,7 @@ _ALL: tuple[type[_Fact], ...] = (
     ResolutionDecided,
     ResolutionOverdue,
     EventApplied,
+    PersonLinkMissing,
     EventRetracted,
     OrganisationRecorded,
     ClockMissed,

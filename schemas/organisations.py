@@ -28,6 +28,7 @@ class OrganisationKind(StrEnum):
     PROBATION = "probation"
     YOUTH_OFFENDING = "youth-offending"
     VOLUNTARY = "voluntary"
+    COURT = "court"
 
 
 class RecipientRole(StrEnum):

@@ -30,6 +30,9 @@ SENDERS: dict[str, frozenset[Kind]] = {
     "missing.found": frozenset({Kind.POLICE, Kind.CARE_PROVIDER}),
     "enrolment.changed": frozenset({Kind.SCHOOL, Kind.LOCAL_AUTHORITY}),
     "organisation.changed": frozenset({Kind.LOCAL_AUTHORITY, Kind.SOCIAL_CARE}),
+    "relationship.asserted": ANY_AGENCY,
+    "order.recorded": frozenset({Kind.COURT, Kind.POLICE}),
+    "record.answered": ANY_AGENCY,  # Only about its own records: the directory compares.
     "event.retracted": ANY_AGENCY,  # Only its own events: the source is bound to the credential.
 }
 """Who may send which type of event."""

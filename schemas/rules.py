@@ -84,6 +84,34 @@ def judge_adults(data: dict[str, Any], now: datetime) -> Iterator[Finding]:
         yield from _judge_birth(adult.get("dateOfBirth"), f"{pointer}/dateOfBirth", now, None)
 
 
+def judge_one_adult(data: dict[str, Any], now: datetime) -> Iterator[Finding]:
+    """The one `adult` of an event can be told from others; a link by half a name finds nobody."""
+    adult = data.get("adult")
+    if not isinstance(adult, dict):
+        return
+    yield from _judge_birth(adult.get("dateOfBirth"), "/adult/dateOfBirth", now, None)
+    name = adult.get("name")
+    if isinstance(name, dict) and not (name.get("given") and name.get("family")):
+        yield _refuse("/adult/name", "name-incomplete", "needs a given and a family name")
+
+
+def judge_findable(data: dict[str, Any], _now: datetime) -> Iterator[Finding]:
+    """A link serves nobody if the adult can never be found by it."""
+    adult = data.get("adult")
+    if isinstance(adult, dict):
+        address = adult.get("address")
+        placed = isinstance(address, dict) and address.get("postcode")
+        if not adult.get("dateOfBirth") and not placed:
+            yield _refuse("/adult/dateOfBirth", "not-findable", "needs this, or a postcode")
+
+
+def judge_period(data: dict[str, Any], _now: datetime) -> Iterator[Finding]:
+    """What holds between two days does not end before it starts."""
+    starts, ends = _day(data.get("startsOn")), _day(data.get("endsOn"))
+    if starts and ends and ends < starts:
+        yield _refuse("/endsOn", "ends-before-start", "is before startsOn")
+
+
 def judge_basis(data: dict[str, Any], _now: datetime) -> Iterator[Finding]:
     """The reason for sharing is recorded; a member of the public gives none."""
     basis = data.get("basis")
@@ -109,10 +137,13 @@ def judge_voices(data: dict[str, Any], _now: datetime) -> Iterator[Finding]:
 
 
 def judge_incident(data: dict[str, Any], _now: datetime) -> Iterator[Finding]:
-    """An incident names a child, or says that its text speaks of one."""
+    """An incident names a child or an adult, or says that its text speaks of a child."""
     if data.get("children") in (None, []):
         if data.get("textSpeaksOfChild") is True:
             yield _flag("/children", "no-structured-child", "the text speaks of a child")
+        elif any(isinstance(one.get("name"), dict) for _, one in _objects(data, "adults")):
+            # Nobody is unseen because one record lacks a link: the adults may have children.
+            yield _flag("/children", "only-adults-named", "children are found by known links only")
         else:
             yield _refuse("/children", "child-required", "needs a child, or textSpeaksOfChild")
 
@@ -122,9 +153,7 @@ def judge_enrolment(data: dict[str, Any], _now: datetime) -> Iterator[Finding]:
     needs_place = data.get("status") in ("registered", "dual", "other-provision", "early-years")
     if needs_place and not (data.get("organisation") or data.get("school")):
         yield _refuse("/organisation", "place-required", "needs an organisation or a school")
-    starts, ends = _day(data.get("startsOn")), _day(data.get("endsOn"))
-    if starts and ends and ends < starts:
-        yield _refuse("/endsOn", "ends-before-start", "is before startsOn")
+    yield from judge_period(data, _now)
 
 
 def judge_times(*names: str) -> Rule:

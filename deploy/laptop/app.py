@@ -5,7 +5,7 @@ Building opens no connection, so that the same application describes itself with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fastapi import APIRouter, FastAPI
@@ -42,6 +42,7 @@ class Wiring:
     url_of: Callable[[str], str]
     identity_secret: str
     areas: frozenset[str] = frozenset()
+    link_sharing: Mapping[str, frozenset[str]] = field(default_factory=dict)
     bus: BusSettings = field(default_factory=BusSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
 
@@ -64,7 +65,7 @@ def build_services(wiring: Wiring) -> list[Service]:
         database=reached_as("directory"),
         bus=wiring.bus,
         http=wiring.http,
-        directory=DirectorySettings(areas=wiring.areas),
+        directory=DirectorySettings(areas=wiring.areas, link_sharing=dict(wiring.link_sharing)),
     )
     of_notifier = OfNotifier(database=reached_as("notifier"), bus=wiring.bus, http=wiring.http)
     of_health_broker = OfHealthBroker(

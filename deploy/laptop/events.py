@@ -28,6 +28,9 @@ _SENT_BY = {
     "missing.found": "police",
     "enrolment.changed": "school",
     "organisation.changed": "council",
+    "relationship.asserted": "social-care",
+    "order.recorded": "police",
+    "record.answered": "police",
     "event.retracted": "police",
 }
 _CONTACTS: dict[str, dict[str, str]] = {
@@ -96,6 +99,9 @@ def make_events(
         ),
         "enrolment.changed": _enrolment(pupil),
         "organisation.changed": {"organisation": _with_inset_day(school, now)},
+        "relationship.asserted": _relationship(pupil),
+        "order.recorded": _order(pupil, now),
+        "record.answered": {"finding": str(UUID(int=0)), "answer": "record-corrected"},
         "event.retracted": {"reason": "sent-in-error", "detail": "Entered on the wrong system."},
     }
     return {
@@ -269,4 +275,26 @@ def _enrolment(row: Row) -> dict[str, Any]:
         "organisation": school,
         "status": status,
         "startsOn": f"{date.fromisoformat(since)}",
+    }
+
+
+def _relationship(row: Row) -> dict[str, Any]:
+    return {
+        "adult": {
+            "name": {"given": "Morgan", "family": row["family_name"]},
+            "dateOfBirth": {"value": "1988-04-09", "precision": "exact"},
+        },
+        "child": _child(row),
+        "kind": "mother",
+        "sameHousehold": True,
+    }
+
+
+def _order(row: Row, now: datetime) -> dict[str, Any]:
+    return {
+        "child": _child(row),
+        "adult": {"name": {"given": "Lee", "family": "Specimenward"}},
+        "kind": "non-molestation",
+        "startsOn": f"{now.date()}",
+        "endsOn": f"{(now + timedelta(days=365)).date()}",
     }

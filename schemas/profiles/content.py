@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from schemas.blocks import Contact, PartialDate, PersonName
+from schemas.blocks import Contact, OrderInForce, PartialDate, PersonName
 from schemas.events.missing import MissingGrade
 from schemas.events.referral import ReferralOutcome
 from schemas.facts import Part, Profile
@@ -44,6 +44,11 @@ class EventContent(Content):
 
     event_type: str
     part: Part = Field(default="whole", description="`text`: text released after a person looked.")
+    derived: Literal[True] | None = Field(
+        default=None,
+        description="The sender did not name this child: it is known to be linked to an adult of "
+        "the event.",
+    )
     corrects: UUID | None = Field(
         default=None, description="The receipt of the earlier event that this replaces."
     )
@@ -95,6 +100,9 @@ class SchoolFull(EventContent):
     where_in_incident: str | None = None
     circumstances: str | None = None
     voice: ToldVoice | None = None
+    must_not_collect: tuple[PersonName, ...] = Field(
+        default=(), description="By an order in force these people must not collect this child."
+    )
     contact: Contact
 
 
@@ -136,6 +144,12 @@ class MashIncident(EventContent):
     occurred_at: datetime
     child_index: int = Field(description="The child that this notice is about.")
     decision_due_at: datetime | None = None
+    child: ChildOfHealth | None = Field(
+        default=None, description="Who a derived child is, whom `data` does not name."
+    )
+    orders: tuple[OrderInForce, ...] = Field(
+        default=(), description="Who must not collect, or have contact with, this child."
+    )
     data: dict[str, Any]
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas.facts import EventAddressed, Profile
+from schemas.model import Model
 from schemas.profiles import content
 from schemas.profiles.content import Content
 from schemas.profiles.told import Told
@@ -50,6 +51,7 @@ def render(
     fields["receipt"] = addressed.receipt
     fields["eventType"] = addressed.event_type
     fields["part"] = addressed.part
+    fields["derived"] = addressed.derived or None
     fields["corrects"] = addressed.supersedes
     fields["heldFields"] = tuple(told.held_fields)
     # Senders write aliases only, so a Python name among what they sent is no field of ours.
@@ -92,6 +94,7 @@ def _tell_school(told: Told) -> dict[str, Any]:
         "whereInIncident": told.text("whereInIncident"),
         "circumstances": told.text("circumstances"),
         "voice": voice,
+        "mustNotCollect": [_plain(order.person) for order in told.addressed.orders],
         "contact": told.data["contact"],
     }
 
@@ -112,12 +115,20 @@ def _tell_health(told: Told) -> dict[str, Any]:
 
 
 def _tell_mash(told: Told) -> dict[str, Any]:
-    return {
+    fields = {
         "sender": told.addressed.sender.name,
         "occurredAt": told.addressed.occurred_at,
         "childIndex": told.addressed.child_index,
+        "orders": [_plain(order) for order in told.addressed.orders],
         "data": told.data,
     }
+    if told.addressed.derived:
+        fields["child"] = {**told.child(), "nhsNumber": told.nhs_number()}
+    return fields
+
+
+def _plain(block: Model) -> dict[str, Any]:
+    return block.model_dump(by_alias=True, exclude_none=True)
 
 
 def _hand_off(told: Told) -> dict[str, Any]:

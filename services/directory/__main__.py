@@ -1,4 +1,4 @@
-"""`python -m services.directory [serve | settings | import FILE.csv | reviewer …]`."""
+"""`python -m services.directory [serve | settings | import FILE.csv | evaluate … | …]`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 import sys
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 
 from fastapi import APIRouter
 from sqlalchemy import text
@@ -29,18 +30,24 @@ from services.directory.import_csv import (
     UnknownFileError,
     import_file,
 )
+from services.directory.matching.files import MissingColumnError, evaluate_files
+from services.directory.matching.model import read_model
 from services.directory.partnership import Partnership
 from services.directory.policy import read_policy
+from services.directory.report_links import count_links
 from services.directory.settings import KNOWN_GROUPS, Settings
 from services.directory.tables import Credential
 
 CHAINS = (Chain("bus", "bus"), Chain("directory", "services.directory"))
 MOST_SHOWN = 100
+SHOW_SECONDS = 2.0
 
 
 def main() -> int:
     """Parse, act, and return the exit status."""
     chosen = _parser().parse_args()
+    if chosen.command == "evaluate":
+        return _evaluate(chosen)
     refuse_unknown(set(KNOWN_GROUPS))
     settings = Settings()
     if chosen.command == "settings":
@@ -49,6 +56,8 @@ def main() -> int:
     configure_logs(settings.log)
     if chosen.command == "import":
         return asyncio.run(_import(settings, chosen.file))
+    if chosen.command == "links-missing":
+        return asyncio.run(_print_links_missing(settings))
     if chosen.command == "reviewer":
         return asyncio.run(_change_reviewer(settings, chosen))
     run(_serve(settings))
@@ -62,6 +71,17 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("settings", help="print the settings, secrets masked")
     load = commands.add_parser("import", help="load organisations or children from a CSV file")
     load.add_argument("file", type=Path)
+    evaluate = commands.add_parser(
+        "evaluate", help="the very same decision on files: a register, queries, a decision for each"
+    )
+    evaluate.add_argument("register", type=Path, metavar="REGISTER.csv")
+    evaluate.add_argument("queries", type=Path, metavar="QUERIES.csv")
+    evaluate.add_argument("--out", type=Path, required=True, metavar="DECISIONS.csv")
+    evaluate.add_argument(
+        "--model", type=Path, help="a saved model; without, one is learnt from the two files"
+    )
+    evaluate.add_argument("--save-model", type=Path, help="where to write the model that was used")
+    commands.add_parser("links-missing", help="per agency: links that its records lack")
     reviewer = commands.add_parser("reviewer", help="keys of those who decide")
     reviewer.add_argument("action", choices=("add", "rotate", "revoke"))
     reviewer.add_argument("organisation", help="the id of a social-care organisation")
@@ -141,6 +161,43 @@ async def _import_with_bar(
 def _say_progress(progress: Progress) -> None:
     percent = 100 * progress.bytes_read // max(progress.bytes_total, 1)
     sys.stderr.write(f"{percent} %, {progress.written + progress.skipped} lines\n")
+
+
+def _evaluate(chosen: argparse.Namespace) -> int:
+    last = [0.0]
+
+    def show(what: str, done: int, of: int) -> None:
+        at = monotonic()
+        if at - last[0] >= SHOW_SECONDS:
+            last[0] = at
+            sys.stderr.write(f"{what}: {done} of {of}\n")
+
+    try:
+        model = read_model(chosen.model) if chosen.model else None
+        result = evaluate_files(chosen.register, chosen.queries, chosen.out, show, model)
+        if chosen.save_model:
+            chosen.save_model.write_text(result.model.to_json() + "\n", "utf-8")
+    except (MissingColumnError, OSError, KeyError, ValueError) as error:
+        reason = str(error) if isinstance(error, MissingColumnError) else type(error).__name__
+        sys.stderr.write(f"cannot evaluate: {reason}\n")
+        return 2
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(result.counts.items()))
+    sys.stderr.write(f"{chosen.out}: {counts}; model {result.model.version}\n")
+    return 0
+
+
+async def _print_links_missing(settings: Settings) -> int:
+    database = Database(settings.database, "directory-links")
+    try:
+        async with database.reading() as session:
+            rows = await count_links(session)
+    finally:
+        await database.close()
+    for row in rows:
+        oldest = row.oldest_open.isoformat() if row.oldest_open else "-"
+        counts = f"open {row.open}, answered {row.answered}, withdrawn {row.withdrawn}"
+        sys.stdout.write(f"{row.agency}: {counts}, oldest open {oldest}\n")
+    return 0
 
 
 async def _change_reviewer(settings: Settings, chosen: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ a person, while everybody who can be determined is told at once.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,7 @@ from services.directory.ask import Question, ask_people, head_of
 from services.directory.evaluate import TEXT_PROFILES, Evaluation, evaluate
 from services.directory.organisations import Needs, read_organisations
 from services.directory.partnership import Partnership
+from services.directory.read_family import Family, read_families
 from services.directory.record_event import read_event
 from services.directory.register import RegisteredChild, read_children
 from services.directory.situation import Case, Enrolment, Situation, needs_of
@@ -60,16 +61,22 @@ _ASKED = text("""
 
 
 async def address_children(
-    session: Session, partnership: Partnership, cases: Sequence[Case], *, again: bool = False
+    session: Session,
+    partnership: Partnership,
+    cases: Sequence[Case],
+    *,
+    again: bool = False,
+    whole: Collection[UUID] = (),
 ) -> list[Publishable]:
     """Evaluate the table for each case, record who is told, and return the facts.
 
-    `again`: the children were addressed before; only recipients who are new are told.
+    `again`: the children were addressed before; only recipients who are new are told. `whole`:
+    receipts of which every child known so far is among the cases.
     """
     if not cases:
         return []
     situations = await read_situations(session, partnership, cases)
-    names = await _read_names(session, cases)
+    names = await read_names(session, cases, whole)
     facts: list[EventAddressed] = []
     questions: list[Question] = []
     for at in situations:
@@ -87,7 +94,9 @@ async def address_children(
                     **head_of(case.event),
                     child_index=case.child_index,
                     child_id=case.child.id,
+                    derived=case.derived,
                     identity=case.child.identity,
+                    orders=tuple(at.family.orders),
                     held=held,
                     recipients=tuple(outcome.addressees),
                     data=case.event.data,
@@ -109,8 +118,16 @@ async def read_situations(
     for case in cases:
         needs_of(case, enrolments.get(case.child.id, []), needs)
     known = await read_organisations(session, needs)
+    families = await read_families(session, {case.child.id for case in cases}, today)
     return [
-        Situation(case, enrolments.get(case.child.id, []), known, partnership.settings, today)
+        Situation(
+            case,
+            enrolments.get(case.child.id, []),
+            known,
+            partnership.settings,
+            today,
+            families.get(case.child.id, Family()),
+        )
         for case in cases
     ]
 
@@ -187,17 +204,14 @@ def _no_route(line: str) -> str:
     return f"{NO_ROUTE}-{instead or line.split('-', 1)[1]}"
 
 
-async def _read_names(session: Session, cases: Sequence[Case]) -> dict[UUID, dict[UUID, list[str]]]:
-    """Per event, the names under which the register knows each child resolved so far."""
+async def read_names(
+    session: Session, cases: Sequence[Case], whole: Collection[UUID] = ()
+) -> dict[UUID, dict[UUID, list[str]]]:
+    """Per event, the names under which the register knows each child known so far."""
     children: dict[UUID, dict[UUID, RegisteredChild]] = {}
     for case in cases:
         children.setdefault(case.event.receipt, {})[case.child.id] = case.child
-    partly = {
-        case.event.receipt
-        for case in cases
-        if len(case.event.data["children"]) > len(children[case.event.receipt])
-    }
-    for receipt in partly:
+    for receipt in children.keys() - set(whole):
         recorded = await read_event(session, receipt)
         ids = recorded.children.values() if recorded is not None else ()
         children[receipt].update(await read_children(session, ids))

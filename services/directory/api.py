@@ -107,7 +107,7 @@ def create_router(
         """One question: what the sender says beside whom it may be about."""
         who = await reviewer(authorization)
         async with database.transaction() as session:
-            shown = await show_one(session, _mine(who, partnership), resolution)
+            shown = await show_one(session, partnership, _mine(who, partnership), resolution)
             if shown is None:
                 raise _unknown()
             seen: list[tuple[str, str | None]] = [(str(resolution), None)]

@@ -7,6 +7,7 @@ from chassis.credentials import Credentials
 from chassis.database import Database
 from chassis.process import Service
 from services.directory.api import create_router
+from services.directory.learn_matcher import learn_task
 from services.directory.listen import subscribe
 from services.directory.partnership import Partnership
 from services.directory.policy import read_policy
@@ -27,6 +28,7 @@ def build(settings: Settings, database: Database, road: Road) -> Service:
         tasks=[
             *road.readers(database, subscribe(partnership)),
             sweep_task(database, partnership),
+            learn_task(database, partnership),
         ],
         checks=road.checks(),
         databases=[database],

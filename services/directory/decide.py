@@ -18,6 +18,7 @@ from chassis.database import Session
 from schemas.blocks import Child as SentChild
 from schemas.facts import Addressee, EventAccepted, ResolutionDecided
 from schemas.profiles.texts import child_item
+from services.directory.add_linked import LINKED_CHILD
 from services.directory.address import (
     NO_ROUTE,
     RECIPIENT_TO_CHECK,
@@ -25,7 +26,7 @@ from services.directory.address import (
     address_children,
 )
 from services.directory.answer_referral import DECIDER_NOT_ADDRESSED, answer_referral
-from services.directory.enter import enter_cases
+from services.directory.enter import enter_cases, release_linked
 from services.directory.hand_off import hand_off_unresolved
 from services.directory.partnership import Partnership
 from services.directory.record_enrolment import (
@@ -37,9 +38,9 @@ from services.directory.record_event import lock_receipts, read_event
 from services.directory.register import RegisteredChild, read_children
 from services.directory.register_child import register_child
 from services.directory.release import release_recipients, release_text
-from services.directory.resolve import Match, resolve_children
+from services.directory.resolve import Asked, Match, resolve_children
 from services.directory.retract import IDENTITY_REASONS, withdraw_unentitled
-from services.directory.situation import Case
+from services.directory.situation import Case, is_derived
 
 
 class Decision(StrEnum):
@@ -66,7 +67,7 @@ def possible_decisions(reason: str) -> frozenset[Decision]:
         return _WHO - {Decision.THIS_CHILD}
     if reason in IDENTITY_REASONS:
         return _WHO
-    if reason in (TEXT_NAMES_OTHERS, RECIPIENT_TO_CHECK):
+    if reason in (TEXT_NAMES_OTHERS, RECIPIENT_TO_CHECK, LINKED_CHILD):
         return _WHETHER
     if reason.startswith(NO_ROUTE) or reason in _TRIED_AGAIN:
         return _WHETHER | {Decision.CANNOT_SAY}
@@ -163,7 +164,7 @@ async def decide_resolution(
         decided_at=at,
     )
     facts = await _go_on(session, partnership, event, row, verdict.decision, child)
-    if row.reason in IDENTITY_REASONS:
+    if row.reason in (*IDENTITY_REASONS, LINKED_CHILD):
         facts += await withdraw_unentitled(session, partnership, event)
     return Decided(verdict.decision, at, child_id), [decided, *facts]
 
@@ -183,13 +184,17 @@ async def _find_child(
         found = (await read_children(session, [verdict.child_id])).get(verdict.child_id)
         if found is None:
             return NotPossible("child-unknown")
-        others = {child for position, child in known.items() if position != row.child_index}
+        others = {
+            child
+            for position, child in known.items()
+            if position != row.child_index and not is_derived(event, position)
+        }
         if row.child_index is not None and found.id in others:
             return NotPossible("child-at-another-position")
         return found
     if verdict.decision is Decision.NEW_CHILD:
         sent = sent_child(event, row.child_index)
-        (answer,) = await resolve_children(session, [sent])
+        (answer,) = await resolve_children(session, partnership, [Asked(sent)])
         if isinstance(answer, Match) and str(answer.child.id) not in row.candidates:
             return NotPossible("registered-since", conflict=True)
         return await register_child(session, partnership, sent)
@@ -241,6 +246,8 @@ async def _release(
         checked = row.reason == ENROLMENT_OF_ANOTHER
         return await apply_enrolment(session, partnership, event, child, checked=checked)
     case = Case(event, row.child_index, child)
+    if row.reason == LINKED_CHILD:
+        return await release_linked(session, partnership, case)
     if row.reason == RECIPIENT_TO_CHECK:
         pending = [Addressee.model_validate(one) for one in row.pending]
         return await release_recipients(session, partnership, case, pending)

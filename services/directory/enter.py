@@ -11,18 +11,26 @@ from uuid import UUID
 from bus import Park, Publishable
 from chassis.database import Session
 from schemas.blocks import Child as SentChild
-from schemas.facts import EventAccepted
+from schemas.facts import EventAccepted, EventApplied
+from services.directory.add_linked import add_linked
 from services.directory.address import address_children
 from services.directory.ask import Question, ask_people
+from services.directory.claim_derived import claim_derived
+from services.directory.find_linked import find_linked
+from services.directory.keep_recognised import keep_recognised
 from services.directory.partnership import Partnership
 from services.directory.record_enrolment import apply_enrolment
 from services.directory.record_event import record_children
-from services.directory.resolve import Match, resolve_children
-from services.directory.situation import Case
+from services.directory.record_links import ABOUT_LINKS, apply_link
+from services.directory.report_links import report_links
+from services.directory.resolve import Asked, Match, resolve_children
+from services.directory.situation import INCIDENTS, Case, parents_of
 from services.directory.track_missing import close_episodes, open_episodes
 
 CHILDREN_NOT_NAMED = "children-not-named"
 SAME_CHILD_TWICE = "same-child-twice"
+NO_CHILD_KNOWN = "no-child-known"
+"""The outcome of an incident that names adults only, of whom no child is known."""
 
 ABOUT_CHILDREN = frozenset(
     {"domestic-abuse.recorded", "referral.submitted", "missing.reported", "missing.found"}
@@ -35,36 +43,94 @@ async def enter_events(
 ) -> list[Publishable]:
     """Resolve every child of these events, address those who match, ask about the others."""
     places: list[tuple[EventAccepted, int]] = []
-    sent: list[SentChild] = []
+    sent: list[Asked] = []
     questions: list[Question] = []
-    for event in events:
+    for group, event in enumerate(events):
         children = event.data.get("children") or []
-        if not children:
-            questions.append(Question(event, CHILDREN_NOT_NAMED))
+        parents = parents_of(event)
         for position, item in enumerate(children):
             places.append((event, position))
-            sent.append(SentChild.model_validate(item["child"], by_alias=True, by_name=False))
+            child = SentChild.model_validate(item["child"], by_alias=True, by_name=False)
+            sent.append(Asked(child, group, parents))
     cases: list[Case] = []
+    recognised: list[tuple[UUID, int, Match]] = []
     for (event, position), answer in zip(
-        places, await resolve_children(session, sent), strict=True
+        places, await resolve_children(session, partnership, sent), strict=True
     ):
         if isinstance(answer, Match):
             cases.append(Case(event, position, answer.child))
+            if answer.judged is not None:
+                recognised.append((event.receipt, position, answer))
         else:
             candidates = [candidate.id for candidate in answer.candidates]
             questions.append(Question(event, answer.reason, position, candidates=candidates))
+    await keep_recognised(session, partnership, recognised)
     cases, twice = _part_twins(cases)
-    facts = await enter_cases(session, partnership, cases)
-    return [*facts, *await ask_people(session, partnership, [*questions, *twice])]
+    known: dict[UUID, set[UUID]] = {}
+    for case in cases:
+        known.setdefault(case.event.receipt, set()).add(case.child.id)
+    linked = await find_linked(session, partnership, events, known)
+    added, doubtful = await add_linked(session, partnership, events, linked)
+    facts = await _enter(session, partnership, [*cases, *added], doubtful)
+    facts += await report_links(
+        session, partnership, ((case.event, case.child.id) for case in added)
+    )
+    for event in events:
+        if _speaks_of_another(event):
+            questions.append(Question(event, CHILDREN_NOT_NAMED))
+        elif not event.data.get("children") and not linked.get(event.receipt):
+            facts.append(
+                EventApplied(
+                    receipt=event.receipt,
+                    key=event.key,
+                    at=partnership.clock(),
+                    outcome=NO_CHILD_KNOWN,
+                )
+            )
+    return [*facts, *await ask_people(session, partnership, [*questions, *doubtful, *twice])]
 
 
 async def enter_cases(
     session: Session, partnership: Partnership, cases: Sequence[Case]
 ) -> list[Publishable]:
-    """Children whom a match or a person has resolved."""
+    """Children whom a person has resolved; one of them may be told of already, by a link."""
+    facts: list[Publishable] = []
+    others: list[Case] = []
+    for case in cases:
+        claimed = None
+        if case.event.event_type in INCIDENTS:
+            await record_children(session, {case.event.receipt: {case.child_index: case.child.id}})
+            claimed = await claim_derived(session, partnership, case)
+        if claimed is None:
+            others.append(case)
+        else:
+            facts += claimed
+    return [*facts, *await _enter(session, partnership, others)]
+
+
+async def release_linked(
+    session: Session, partnership: Partnership, case: Case
+) -> list[Publishable]:
+    """A person says that a child found through an adult is told of."""
+    facts = await address_children(session, partnership, [case])
+    told = [(case.event, case.child.id)]
+    return [*facts, *await report_links(session, partnership, told)]
+
+
+async def _enter(
+    session: Session,
+    partnership: Partnership,
+    cases: Sequence[Case],
+    asked: Sequence[Question] | None = None,
+) -> list[Publishable]:
+    """`asked`: of a whole batch, the children of whom a person is asked first; names to spare."""
     resolved: dict[UUID, dict[int, UUID]] = {}
     for case in cases:
         resolved.setdefault(case.event.receipt, {})[case.child_index] = case.child.id
+    for question in asked or ():
+        if question.child is not None and question.child_index is not None:
+            places = resolved.setdefault(question.event.receipt, {})
+            places[question.child_index] = question.child.id
     await record_children(session, resolved)
     facts: list[Publishable] = []
     told: list[Case] = []
@@ -79,11 +145,24 @@ async def enter_cases(
         elif event_type == "enrolment.changed":
             for case in same:
                 facts += await apply_enrolment(session, partnership, case.event, case.child)
+        elif event_type in ABOUT_LINKS:
+            for case in same:
+                facts += await apply_link(session, partnership, case.event, case.child)
         elif event_type in ABOUT_CHILDREN:
             told += same
         else:
             raise Park("event-type-unknown")
-    return [*facts, *await address_children(session, partnership, told)]
+    whole: set[UUID] = set()
+    if asked is not None:
+        whole = resolved.keys() - {question.event.receipt for question in asked}
+    return [*facts, *await address_children(session, partnership, told, whole=whole)]
+
+
+def _speaks_of_another(event: EventAccepted) -> bool:
+    """Whether the text speaks of a child who is not listed: a link may have found another one."""
+    if event.data.get("textSpeaksOfChild") is True:
+        return True
+    return not event.data.get("children") and not event.data.get("adults")
 
 
 def _part_twins(cases: list[Case]) -> tuple[list[Case], list[Question]]:

@@ -14,11 +14,14 @@ from schemas.organisations import OrganisationKind, RecipientRole
 from services.directory.ask import address
 from services.directory.find_recipients import CONDITIONS, FINDERS, Found
 from services.directory.policy import Line, Policy
+from services.directory.read_family import PARENTS
+from services.directory.register import same_name
 from services.directory.situation import Situation
 
 STAFF_ALLEGED = "somebody who works there is alleged to be involved"
 STAFF_INVOLVED = "staff-involved"
 CHILDMINDER = "childminder"
+RELATIVE_WORKS_THERE = "relative-works-there"
 
 TEXT_PROFILES = frozenset(
     {
@@ -111,6 +114,9 @@ def _place(outcome: Evaluation, line: Line, found: Found, at: Situation) -> None
     if withheld is None and roles and found.role not in _NEVER_REPLACED:
         outcome.pending.append(one)
         outcome.checks.append(f"{STAFF_INVOLVED}:{one.organisation}")
+    elif withheld is None and _has_relative_at(at, found) and found.role not in _NEVER_REPLACED:
+        outcome.pending.append(one)
+        outcome.checks.append(f"{RELATIVE_WORKS_THERE}:{one.organisation}")
     elif withheld is None and found.ids & settings.childminders:
         outcome.pending.append(one)
         outcome.checks.append(f"{CHILDMINDER}:{one.organisation}")
@@ -123,6 +129,27 @@ def _roles_of_staff(data: dict[str, Any], ids: frozenset[str]) -> Iterator[str]:
     for adult in data.get("adults") or ():
         if adult.get("worksAt") in ids:
             yield adult.get("roleInEvent") or "other"
+
+
+def _has_relative_at(at: Situation, found: Found) -> bool:
+    """Whether a parent of the child, or a relative who is alleged, is known to work there."""
+    alleged = [
+        adult.get("name") or {}
+        for adult in at.case.event.data.get("adults") or ()
+        if adult.get("roleInEvent") == "alleged-perpetrator"
+    ]
+    return any(
+        one.works_at in found.ids
+        and (
+            one.kind in PARENTS
+            or any(
+                same_name(name.get("given"), one.given_name)
+                and same_name(name.get("family"), one.family_name)
+                for name in alleged
+            )
+        )
+        for one in at.family.workers
+    )
 
 
 def _designated_officer(at: Situation, found: Found) -> Found | None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import text
 
@@ -29,6 +30,7 @@ from services.directory.import_lines import (
 from services.directory.listen import publish
 from services.directory.partnership import Partnership
 from services.directory.record_organisation import record_organisations
+from services.directory.write_keys import refresh_keys
 
 CHUNK_LINES = 2_000
 """A transaction of about a quarter of a second, well below the idle time-out."""
@@ -261,6 +263,7 @@ async def _write_children(
         ]
         await session.execute(_FORGET_ENROLMENTS, {"children": everyone})
         await session.execute(_ENROLMENTS, {"rows": json.dumps(enrolments), "at": at})
+    await refresh_keys(session, [UUID(one) for one in everyone], partnership.today())
     result.written += len(children)
 
 

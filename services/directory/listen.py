@@ -22,7 +22,9 @@ from services.directory.record_event import (
     lock_receipts,
     record_events,
 )
+from services.directory.record_links import ABOUT_LINKS, take_link
 from services.directory.record_organisation import apply_organisation
+from services.directory.report_links import ANSWER, take_answer
 from services.directory.retract import (
     RETRACTION,
     SUPERSEDED,
@@ -122,6 +124,10 @@ async def _take(
         return await answer_referral(session, partnership, event)
     if event.event_type == "enrolment.changed":
         return await take_enrolment(session, partnership, event)
+    if event.event_type in ABOUT_LINKS:
+        return await take_link(session, partnership, event)
+    if event.event_type == ANSWER:
+        return await take_answer(session, partnership, event)
     if event.event_type == "organisation.changed":
         return await apply_organisation(session, partnership, event)
     raise Park("event-type-unknown")

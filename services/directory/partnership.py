@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from chassis.clock import LONDON, now
+from services.directory.matcher import Matcher
 from services.directory.policy import Policy, read_policy
 from services.directory.settings import DirectorySettings
 
@@ -21,6 +22,7 @@ class Partnership:
     policy: Policy = field(default_factory=read_policy)
     settings: DirectorySettings = field(default_factory=DirectorySettings)
     clock: Callable[[], datetime] = now
+    matcher: Matcher = field(default_factory=Matcher)
 
     def today(self) -> date:
         """The day it is in England."""

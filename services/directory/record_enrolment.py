@@ -22,7 +22,7 @@ from services.directory.partnership import Partnership
 from services.directory.record_event import record_children
 from services.directory.register import RegisteredChild
 from services.directory.register_child import register_child
-from services.directory.resolve import Match, Unresolved, resolve_children
+from services.directory.resolve import Asked, Match, Unresolved, resolve_children
 
 UNKNOWN_ORGANISATION = "unknown-organisation"
 ENROLMENT_OF_ANOTHER = "enrolment-of-another"
@@ -57,7 +57,7 @@ async def take_enrolment(
 ) -> list[Publishable]:
     """Find the child and apply; a new pupil with a number of its own is registered."""
     sent = SentChild.model_validate(event.data["child"], by_alias=True, by_name=False)
-    (answer,) = await resolve_children(session, [sent])
+    (answer,) = await resolve_children(session, partnership, [Asked(sent)])
     if isinstance(answer, Match):
         return await apply_enrolment(session, partnership, event, answer.child)
     if _is_new(sent, answer):

@@ -36,6 +36,7 @@ class RegisteredChild(NamedTuple):
     local_authority: str | None
     responsible_authority: str | None
     restricted: bool
+    number: int = 0
 
     @property
     def identity(self) -> ChildIdentity:
@@ -75,6 +76,22 @@ async def read_children(session: Session, ids: Iterable[UUID]) -> dict[UUID, Reg
         return {}
     rows = await session.execute(_READ, {"ids": wanted})
     return {row.id: RegisteredChild(*row) for row in rows}
+
+
+_READ_NUMBERED = text(f"""
+    select {COLUMNS} from unnest(cast(:numbers as int[])) w(number)
+      join directory.child c on c.number = w.number""")
+
+
+async def read_children_by_number(
+    session: Session, numbers: Iterable[int]
+) -> dict[int, RegisteredChild]:
+    """Children by the register's own number."""
+    wanted = sorted(set(numbers))
+    if not wanted:
+        return {}
+    rows = await session.execute(_READ_NUMBERED, {"numbers": wanted})
+    return {row.number: RegisteredChild(*row) for row in rows}
 
 
 def exact_key(given: str, family: str, born: date, postcode: str) -> UUID:

@@ -14,6 +14,7 @@ from chassis.ids import new_id
 from schemas.blocks import Child as SentChild
 from services.directory.partnership import Partnership
 from services.directory.register import RegisteredChild, keys_of
+from services.directory.write_keys import refresh_keys
 
 _TAKEN = text("""
     select exists (select 1 from directory.child where nhs_number = :number) as number,
@@ -58,7 +59,7 @@ async def register_child(
     await session.execute(
         _INSERT,
         {
-            **child._asdict(),
+            **{name: value for name, value in child._asdict().items() if name != "number"},
             "alternative_names": json.dumps(child.alternative_names),
             "address": "\n".join(address.lines) if address and address.lines else None,
             "recorded_at": partnership.clock(),
@@ -69,4 +70,5 @@ async def register_child(
     keys = list(keys_of(names, child.date_of_birth, child.postcode))
     if keys:
         await session.execute(_KEYS, {"keys": keys, "child": child.id})
+    await refresh_keys(session, [child.id], partnership.today())
     return child

@@ -20,9 +20,10 @@ from services.directory.ask import Question, address, ask_people, head_of
 from services.directory.evaluate import TEXT_PROFILES
 from services.directory.organisations import Needs, read_organisations
 from services.directory.partnership import Partnership
+from services.directory.read_family import read_orders
 from services.directory.record_event import read_event
 from services.directory.register import read_children
-from services.directory.situation import Case
+from services.directory.situation import Case, is_derived
 
 _TOLD = text("""
     select child_id, organisation, profile, role, rule from directory.addressed
@@ -55,6 +56,7 @@ async def release_text(
     known = await read_organisations(session, Needs(ids={row.organisation for row in rows}))
     children = await read_children(session, [rows[0].child_id])
     child = children.get(rows[0].child_id)
+    orders = await read_orders(session, children, partnership.today())
     recipients = [
         address(known.by_id[row.organisation], RecipientRole(row.role), Profile(row.profile),
                 row.rule)
@@ -65,7 +67,9 @@ async def release_text(
         **head_of(event),
         child_index=position,
         child_id=rows[0].child_id,
+        derived=is_derived(event, position),
         identity=child.identity if child else None,
+        orders=tuple(orders.get(rows[0].child_id, ())),
         part="text",
         recipients=tuple(recipients),
         data=event.data,
@@ -83,6 +87,7 @@ async def release_recipients(
     siblings = await read_children(session, recorded.children.values() if recorded else ())
     names = {one.id: [one.name, *one.other_names] for one in siblings.values()}
     held = find_held(case, names)
+    orders = await read_orders(session, [case.child.id], partnership.today())
     decided = await session.execute(
         _TEXT_DECISION,
         {
@@ -98,7 +103,9 @@ async def release_recipients(
         **head_of(event),
         child_index=case.child_index,
         child_id=case.child.id,
+        derived=case.derived,
         identity=case.child.identity,
+        orders=tuple(orders.get(case.child.id, ())),
         held=held,
         recipients=tuple(pending),
         data=event.data,

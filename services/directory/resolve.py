@@ -1,7 +1,7 @@
-"""Who a sender's child is: an exact match, or a question to a person (step 4).
+"""Who a sender's child is: an exact match, a recognised one, or a question to a person (step 4).
 
-Never guesses: a wrong match tells a stranger about a child. Never uses a number whose check digit
-fails, never names a restricted child as a possibility.
+Recognises only above the matcher's threshold: a wrong match tells a stranger about a child. Never
+uses a number whose check digit fails, never names a restricted child as a possibility.
 """
 
 from __future__ import annotations
@@ -14,7 +14,18 @@ from chassis.database import Session
 from schemas.blocks import Child as SentChild
 from schemas.blocks import PartialDate
 from services.directory.find_candidates import Candidates, find_candidates, find_possible
-from services.directory.register import RegisteredChild, same_name, sent_exact_keys
+from services.directory.matching.compare_names import could_be_siblings
+from services.directory.matching.judge import Judgement, worth_showing
+from services.directory.partnership import Partnership
+from services.directory.read_people import person_sent
+from services.directory.recognise import Asked as ToRecognise
+from services.directory.recognise import recognise_children
+from services.directory.register import (
+    RegisteredChild,
+    read_children_by_number,
+    same_name,
+    sent_exact_keys,
+)
 
 ESTIMATE_YEARS = 2
 """An estimated birth date further off than this is another person's."""
@@ -25,6 +36,7 @@ class Match(NamedTuple):
 
     child: RegisteredChild
     by: str
+    judged: Judgement | None = None
 
 
 class Unresolved(NamedTuple):
@@ -34,23 +46,88 @@ class Unresolved(NamedTuple):
     candidates: tuple[RegisteredChild, ...] = ()
 
 
+class Asked(NamedTuple):
+    """A sender's child; children of one `group` are of one event. `parents`: given, family."""
+
+    child: SentChild
+    group: int = 0
+    parents: tuple[tuple[str, str], ...] = ()
+
+
 async def resolve_children(
-    session: Session, asked: Sequence[SentChild]
+    session: Session, partnership: Partnership, asked: Sequence[Asked]
 ) -> list[Match | Unresolved]:
-    """The answer for each child of a batch, with two queries at most."""
-    found = await find_candidates(session, asked)
-    answers = [match_child(child, found) for child in asked]
+    """The answer for each child of a batch, with a handful of queries.
+
+    Exact identifiers first; whom they do not find, the matcher looks for.
+    """
+    found = await find_candidates(session, [one.child for one in asked])
+    answers = [match_child(one.child, found) for one in asked]
     open_ones = [
         position
         for position, answer in enumerate(answers)
-        if isinstance(answer, Unresolved) and answer.reason == "no-candidate"
+        if isinstance(answer, Unresolved) and answer.reason in _LOOKED_FOR
     ]
     if open_ones:
-        possible = await find_possible(session, [asked[position] for position in open_ones])
-        for position, candidates in zip(open_ones, possible, strict=True):
-            if candidates:
-                answers[position] = Unresolved("possible-candidates", candidates)
+        await _recognise(session, partnership, asked, answers, open_ones)
+        for position in open_ones:
+            answer = answers[position]
+            if isinstance(answer, Unresolved) and answer.reason == "no-candidate":
+                (possible,) = await find_possible(session, [asked[position].child])
+                if possible:
+                    answers[position] = Unresolved("possible-candidates", possible)
     return answers
+
+
+_LOOKED_FOR = frozenset({"no-candidate", "not-confirmed"})
+
+
+async def _recognise(
+    session: Session,
+    partnership: Partnership,
+    asked: Sequence[Asked],
+    answers: list[Match | Unresolved],
+    open_ones: Sequence[int],
+) -> None:
+    learnt = partnership.matcher.learnt
+    if learnt is None:
+        return
+    people = [
+        ToRecognise(person_sent(asked[at].child, asked[at].parents), asked[at].group)
+        for at in open_ones
+    ]
+    known = {
+        one.group: [answer.child.number for other, answer in zip(asked, answers, strict=True)
+                    if isinstance(answer, Match) and other.group == one.group]
+        for one in people
+    }  # fmt: skip
+    judged = await recognise_children(session, learnt, people, partnership.today(), known)
+    shown = {int(one.person.ref) for answer in judged for one in worth_showing(answer)}
+    children = await read_children_by_number(session, shown)
+    for at, judgement in zip(open_ones, judged, strict=True):
+        answers[at] = _answer(judgement, children, answers[at])
+
+
+def _answer(
+    judged: Judgement, children: dict[int, RegisteredChild], before: Match | Unresolved
+) -> Match | Unresolved:
+    shown = [
+        children[number]
+        for number in (int(one.person.ref) for one in worth_showing(judged))
+        if number in children and not children[number].restricted
+    ]
+    if judged.status == "match" and shown:
+        return Match(shown[0], "likeness", judged)
+    if not shown or judged.status == "none" or not isinstance(before, Unresolved):
+        return before
+    reason = "several-candidates" if judged.status == "many" else "possible-candidates"
+    if judged.doubt in _NUMBER_DOUBTED:
+        reason = "contradicted"
+    everyone = {child.id: child for child in (*shown, *before.candidates)}
+    return Unresolved(reason, tuple(everyone.values()))
+
+
+_NUMBER_DOUBTED = ("number-contradicted", "number-of-a-relative")
 
 
 def match_child(asked: SentChild, found: Candidates) -> Match | Unresolved:
@@ -91,6 +168,9 @@ def _judge(
         # A name that finds somebody else doubts the number: it may be a twin's or a sibling's.
         if len(identified) == 1 and (len(everyone) == 1 or len(named) > 1):
             by, child = next(iter(trusted.items()))
+            if not named and not child.restricted and _is_named_like_a_sibling(asked, child):
+                # A co-twin's number on a child's form is a classic.
+                return _unsure("contradicted", [child])
             if not named or child.id in {one.id for one in named}:
                 return Match(child, by)
         return _unsure("identifiers-disagree", list(everyone.values()))
@@ -114,6 +194,18 @@ def contradicts(sent: PartialDate | None, known: date | None) -> bool:
     if sent.precision == "year":
         return sent.value.year != known.year
     return abs((sent.value - known).days) > ESTIMATE_YEARS * 366
+
+
+def _is_named_like_a_sibling(asked: SentChild, hit: RegisteredChild) -> bool:
+    """Whether only the family name agrees, whichever of their names are compared."""
+    mine = [name for name in (asked.name, *asked.alternative_names) if name is not None]
+    theirs = [(hit.given_name, hit.family_name)]
+    theirs += [(one.get("given", ""), one.get("family", "")) for one in hit.alternative_names]
+    return bool(mine) and all(
+        could_be_siblings((one.given or "", one.family or ""), other)
+        for one in mine
+        for other in theirs
+    )
 
 
 def is_unborn(asked: SentChild) -> bool:

@@ -21,6 +21,7 @@ from schemas.facts import (
     ResolutionDecided,
 )
 from schemas.organisations import RecipientRole
+from services.directory.add_linked import LINKED_CHILD
 from services.directory.address import record_addressed
 from services.directory.ask import Question, address, ask_people, head_of
 from services.directory.organisations import Needs, read_organisations
@@ -28,6 +29,7 @@ from services.directory.partnership import SOURCE, Partnership
 from services.directory.policy import Line, When
 from services.directory.record_event import read_event
 from services.directory.track_missing import forget_event
+from services.directory.withdraw_links import withdraw_links
 
 RETRACTION = "event.retracted"
 ANY_CORRECTION = "any correction"
@@ -81,6 +83,10 @@ _TO_WITHDRAW = text("""
            select 1 from directory.addressed n
             where n.receipt = :receipt and n.child_id = a.child_id
               and n.organisation = a.organisation and n.withheld is null)
+       and not exists (
+           select 1 from directory.resolution q
+            where q.receipt = :receipt and q.child_id = a.child_id and q.reason = :linked
+              and q.state = 'open')
      group by a.child_id, a.organisation
     having max(a.addressed_at) filter (where a.profile <> 'withdrawal')
          > coalesce(max(a.addressed_at) filter (where a.profile = 'withdrawal'), '-infinity')
@@ -155,6 +161,8 @@ async def _end(
         session, superseded, list(earlier.children.values()) if earlier else []
     )
     changed = await session.execute(_FORGET_ENROLMENTS, {"receipt": superseded})
+    if earlier is not None:
+        facts += await withdraw_links(session, partnership, earlier.event, event)
     reason = None
     if earlier is not None and not replaced:
         if missing_again:
@@ -171,7 +179,7 @@ async def withdraw_unentitled(
     """Tell those who were told before, and are not any more, to destroy what they have.
 
     Of a correction only once every child of it is resolved: until then nobody can say who is
-    still entitled.
+    still entitled. A child of whom a person is asked whether it is linked waits by itself.
     """
     if event.supersedes is None:
         return []
@@ -180,7 +188,9 @@ async def withdraw_unentitled(
     )
     if waiting.first() is not None:
         return []
-    rows = list(await session.execute(_TO_WITHDRAW, {"receipt": event.receipt}))
+    rows = list(
+        await session.execute(_TO_WITHDRAW, {"receipt": event.receipt, "linked": LINKED_CHILD})
+    )
     if not rows:
         return []
     known = await read_organisations(session, Needs(ids={row.organisation for row in rows}))

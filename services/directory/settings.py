@@ -28,6 +28,11 @@ class DirectorySettings(Group):
     exploitation_teams: dict[str, str] = Field(
         default_factory=dict, description="MASH → its exploitation team, if that is another."
     )
+    link_sharing: dict[str, frozenset[str]] = Field(
+        default_factory=dict,
+        description="Whose assertions (an organisation or a kind) may be used to tell whom (the "
+        "same) that a link is missing from its record. Empty: nobody is told.",
+    )
     urgent_minutes: int = Field(default=30, ge=1, description="To decide about an urgent event.")
     working_days: int = Field(default=1, ge=1, description="To decide about any other.")
     sweep_seconds: float = Field(default=5.0, gt=0, description="How often clocks are looked at.")

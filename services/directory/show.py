@@ -13,14 +13,17 @@ from pydantic import Field
 from sqlalchemy import text
 
 from chassis.database import Session
+from schemas.blocks import Child as SentChild
 from schemas.facts import EventAccepted
 from schemas.model import Model
 from schemas.profiles.texts import child_item, told_texts
 from services.directory.decide import possible_decisions, sent_child
+from services.directory.partnership import Partnership
 from services.directory.record_event import read_event
 from services.directory.register import RegisteredChild, read_children, same_name
-from services.directory.resolve import Match, contradicts, resolve_children
+from services.directory.resolve import Asked, Match, contradicts, resolve_children
 from services.directory.retract import IDENTITY_REASONS
+from services.directory.situation import is_derived, parents_of
 
 
 class ResolutionSummary(Model):
@@ -57,6 +60,9 @@ class CandidateShown(Model):
 class ResolutionShown(ResolutionSummary):
     """The question with what is needed to answer it."""
 
+    derived: bool = Field(
+        description="The sender did not list this child: it was found by a link to an adult."
+    )
     detail: tuple[str, ...]
     occurred_at: datetime
     sent: dict[str, Any] | None = Field(description="The sender's block about the child.")
@@ -113,7 +119,7 @@ async def may_see(session: Session, mine: dict[str, Any], resolution: UUID) -> b
 
 
 async def show_one(
-    session: Session, mine: dict[str, Any], resolution: UUID
+    session: Session, partnership: Partnership, mine: dict[str, Any], resolution: UUID
 ) -> ResolutionShown | None:
     """One question; who it may be is looked up anew, for the register goes on."""
     row = (await session.execute(_ONE, {**mine, "id": resolution})).first()
@@ -123,19 +129,26 @@ async def show_one(
     if recorded is None:
         return None
     event = recorded.event
+    derived = is_derived(event, row.child_index)
     about_identity = row.reason in IDENTITY_REASONS
     children: list[RegisteredChild] = []
-    if about_identity:
+    if derived and row.child_id is not None:
+        known = await read_children(session, [row.child_id])
+        children = [child for child in known.values() if not child.restricted]
+    elif about_identity:
         ids = [UUID(one) for one in row.candidate_ids]
         known = await read_children(session, ids)
         children = [known[one] for one in ids if one in known and not known[one].restricted]
-        (answer,) = await resolve_children(session, [sent_child(event, row.child_index)])
+        (answer,) = await resolve_children(
+            session, partnership, [Asked(sent_child(event, row.child_index), 0, parents_of(event))]
+        )
         found = (answer.child,) if isinstance(answer, Match) else answer.candidates
         seen = {child.id for child in children}
         children += [one for one in found if one.id not in seen and not one.restricted]
     return ResolutionShown.model_validate(
         {
             **_plain(row),
+            "derived": derived,
             "detail": row.detail,
             "occurred_at": event.occurred_at,
             "sent": _sent(event, row.child_index),
@@ -172,7 +185,7 @@ def _texts(event: EventAccepted, position: int | None, held: list[str]) -> dict[
 
 
 def _beside(event: EventAccepted, position: int | None, child: RegisteredChild) -> CandidateShown:
-    sent = sent_child(event, position)
+    sent = SentChild() if is_derived(event, position) else sent_child(event, position)
     name, address = sent.name, sent.address
     pairs = {
         "givenName": (name.given if name else None, child.given_name),

@@ -6,7 +6,7 @@ Pure: everything was read before. Nothing here sends, stores or decides who is t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -18,8 +18,16 @@ from schemas.identifiers import outward_code
 from schemas.organisations import Organisation, OrganisationKind
 from schemas.profiles.texts import child_item
 from services.directory.organisations import Needs, Organisations, Present
+from services.directory.read_family import Family
 from services.directory.register import RegisteredChild
 from services.directory.settings import DirectorySettings
+
+INCIDENTS = frozenset({"domestic-abuse.recorded"})
+"""Events that concern every child of the adults they name, listed or not. A referral or a missing
+child is about the children named."""
+
+NOT_PARENTS = frozenset({"sibling", "brother", "sister", "neighbour", "friend", "professional"})
+"""Relationships, as senders write them, that are no parent's or carer's."""
 
 OLDEST_FOR_SCHOOL_NURSING = 19
 """School nursing serves ages 5 to 19."""
@@ -43,6 +51,22 @@ class Case(NamedTuple):
     child_index: int
     child: RegisteredChild
 
+    @property
+    def derived(self) -> bool:
+        """Whether the sender did not list this child: it was found through an adult."""
+        return is_derived(self.event, self.child_index)
+
+
+def parents_of(event: EventAccepted) -> tuple[tuple[str, str], ...]:
+    """The names (given, family) of the adults of an event who may be parents or carers."""
+    named = []
+    for adult in event.data.get("adults") or ():
+        name = adult.get("name") or {}
+        said = (adult.get("relationship") or "").lower()
+        if name and said not in NOT_PARENTS:
+            named.append((name.get("given") or "", name.get("family") or ""))
+    return tuple(named)
+
 
 @dataclass
 class Situation:
@@ -53,6 +77,7 @@ class Situation:
     known: Organisations
     settings: DirectorySettings
     today: date
+    family: Family = field(default_factory=Family)
 
     @property
     def child(self) -> RegisteredChild:
@@ -170,6 +195,13 @@ class Situation:
             and place is not None
             and place.organisation.kind is OrganisationKind.SCHOOL
         )
+
+
+def is_derived(event: EventAccepted, child_index: int | None) -> bool:
+    """Whether a position of an event is past the children that its sender listed."""
+    if child_index is None or event.event_type not in INCIDENTS:
+        return False
+    return child_index >= len(event.data.get("children") or ())
 
 
 def is_mash(organisation: Organisation, settings: DirectorySettings) -> bool:

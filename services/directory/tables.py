@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, DateTime, Identity, LargeBinary, MetaData, Text, Uuid
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSONB
 from sqlmodel import Field, SQLModel
 
 from chassis.audit import AuditRow
@@ -66,6 +66,51 @@ class Child(SQLModel, table=True):
     responsible_authority: str | None = None
     restricted: bool
     recorded_at: datetime = Field(sa_type=_At)
+    number: int = Field(default=0, description="Of the register's own, for keys.")
+
+
+class MatchKey(SQLModel, table=True):
+    """By what a child is looked for in spite of slips of the hand (`matching.keys`)."""
+
+    metadata = metadata
+    __tablename__ = "match_key"
+    __table_args__ = _OPTIONS
+
+    key: int = Field(primary_key=True, sa_type=BigInteger)
+    child: int = Field(primary_key=True, description="The register's own number.")
+
+
+class MatcherRow(SQLModel, table=True):
+    """What the matcher decides with, by version; the newest that fits the keys is used."""
+
+    metadata = metadata
+    __tablename__ = "matcher"
+    __table_args__ = _OPTIONS
+
+    version: str = Field(primary_key=True)
+    key_version: int
+    people: int
+    model: str
+    frequencies: bytes = Field(sa_type=LargeBinary, description="Counts of names and places.")
+    made_at: datetime = Field(sa_type=_At)
+
+
+class Recognition(SQLModel, table=True):
+    """How a child was recognised whom nothing exact found: levels and weights, no values."""
+
+    metadata = metadata
+    __table_args__ = _OPTIONS
+
+    id: UUID = Field(primary_key=True)
+    receipt: UUID
+    child_index: int
+    status: str
+    child: UUID | None = None
+    probability: float = Field(sa_type=DOUBLE_PRECISION)
+    margin: float = Field(sa_type=DOUBLE_PRECISION)
+    steps: list[dict[str, Any]] = Field(sa_type=JSONB)
+    matcher: str
+    recognised_at: datetime = Field(sa_type=_At)
 
 
 class ChildKey(SQLModel, table=True):
@@ -202,6 +247,9 @@ TABLES: tuple[type[SQLModel], ...] = (
     Organisation,
     Child,
     ChildKey,
+    MatchKey,
+    MatcherRow,
+    Recognition,
     Enrolment,
     Event,
     Addressed,

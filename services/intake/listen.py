@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy import TextClause, text
+from sqlalchemy import TextClause
 
 from bus import Fact, Park, Subscription
 from chassis.database import Session
@@ -26,12 +26,20 @@ from schemas.facts import (
     EventRetracted,
     NoticeEscalated,
     NoticeFact,
+    PersonLinkMissing,
     ResolutionDecided,
     ResolutionNeeded,
     ResolutionOverdue,
     notice_id,
 )
-from services.intake.progress import STATES
+from services.intake.tell_progress import (
+    TELL_CHILDREN,
+    TELL_CLOCKS,
+    TELL_LINKS,
+    TELL_NOTICES,
+    TELL_OUTCOMES,
+    TELL_RESOLUTIONS,
+)
 
 TOPICS = ("addressed", "notices")
 KNOWN = frozenset(name for name, fact in FACTS.items() if fact.topic in TOPICS)
@@ -40,78 +48,6 @@ Row = dict[str, Any]
 T = TypeVar("T")
 
 _STATE_OF = {fact: fact.fact_type.removeprefix("notice.") for fact in NOTICE_FACTS}
-_TIMES = tuple(f"{state}_at" for state in (*STATES, "escalated"))
-
-_TELL_CHILDREN = text("""
-    insert into intake.progress_child as p (receipt, child_index, child_id, named, addressed_at)
-    select receipt, child_index, child_id, named, addressed_at
-      from json_to_recordset(cast(:rows as json))
-           as r(receipt uuid, child_index int, child_id uuid, named boolean,
-                addressed_at timestamptz)
-     order by receipt, child_index, child_id
-    on conflict (receipt, child_index, child_id) do update
-       set named = p.named and excluded.named,
-           addressed_at = least(p.addressed_at, excluded.addressed_at)""")
-
-_TELL_NOTICES = text(f"""
-    insert into intake.progress_notice as p
-           (notice, receipt, child_index, child_id, part, rung, organisation, name, role, profile,
-            {", ".join(_TIMES)}, next_organisation, next_role, reasons)
-    select notice, receipt, child_index, child_id, part, rung, organisation, name, role, profile,
-           {", ".join(_TIMES)}, next_organisation, next_role, reasons
-      from json_to_recordset(cast(:rows as json))
-           as r(notice uuid, receipt uuid, child_index int, child_id uuid, part text, rung int,
-                organisation text, name text, role text, profile text,
-                {", ".join(f"{name} timestamptz" for name in _TIMES)},
-                next_organisation text, next_role text, reasons jsonb)
-     order by notice
-    on conflict (notice) do update
-       set {", ".join(f"{name} = least(p.{name}, excluded.{name})" for name in _TIMES)},
-           next_organisation = coalesce(p.next_organisation, excluded.next_organisation),
-           next_role = coalesce(p.next_role, excluded.next_role),
-           reasons = excluded.reasons || p.reasons""")
-
-_TELL_RESOLUTIONS = text("""
-    insert into intake.progress_resolution as p
-           (resolution, receipt, child_index, reason, needed_at, decide_by, overdue_at, decided_at,
-            decision)
-    select resolution, receipt, child_index, reason, needed_at, decide_by, overdue_at, decided_at,
-           decision
-      from json_to_recordset(cast(:rows as json))
-           as r(resolution uuid, receipt uuid, child_index int, reason text, needed_at timestamptz,
-                decide_by timestamptz, overdue_at timestamptz, decided_at timestamptz,
-                decision text)
-     order by resolution
-    on conflict (resolution) do update
-       set child_index = coalesce(p.child_index, excluded.child_index),
-           reason = coalesce(p.reason, excluded.reason),
-           needed_at = least(p.needed_at, excluded.needed_at),
-           decide_by = least(p.decide_by, excluded.decide_by),
-           overdue_at = least(p.overdue_at, excluded.overdue_at),
-           decided_at = least(p.decided_at, excluded.decided_at),
-           decision = coalesce(p.decision, excluded.decision)""")
-
-_TELL_OUTCOMES = text("""
-    insert into intake.progress_outcome as p (receipt, kind, by_receipt, at, outcome, replaced_by)
-    select receipt, kind, by_receipt, at, outcome, replaced_by
-      from json_to_recordset(cast(:rows as json))
-           as r(receipt uuid, kind text, by_receipt uuid, at timestamptz, outcome text,
-                replaced_by uuid)
-     order by receipt, kind, by_receipt
-    on conflict (receipt, kind, by_receipt) do update
-       set at = least(p.at, excluded.at),
-           outcome = coalesce(p.outcome, excluded.outcome),
-           replaced_by = coalesce(p.replaced_by, excluded.replaced_by)""")
-
-_TELL_CLOCKS = text("""
-    insert into intake.progress_clock as p (receipt, clock, started_at, due_at, missed_at)
-    select receipt, clock, started_at, due_at, missed_at
-      from json_to_recordset(cast(:rows as json))
-           as r(receipt uuid, clock text, started_at timestamptz, due_at timestamptz,
-                missed_at timestamptz)
-     order by receipt, clock
-    on conflict (receipt, clock) do update
-       set missed_at = least(p.missed_at, excluded.missed_at)""")
 
 
 LINGER_SECONDS = 0.05
@@ -144,15 +80,17 @@ class Told:
         self.resolutions: dict[UUID, Row] = {}
         self.outcomes: dict[tuple[UUID, str, UUID], Row] = {}
         self.clocks: dict[tuple[UUID, str], Row] = {}
+        self.links: dict[UUID, Row] = {}
 
     def statements(self) -> list[tuple[TextClause, list[Row]]]:
         """Each statement with its rows."""
         return [
-            (_TELL_CHILDREN, list(self.children.values())),
-            (_TELL_NOTICES, list(self.notices.values())),
-            (_TELL_RESOLUTIONS, list(self.resolutions.values())),
-            (_TELL_OUTCOMES, list(self.outcomes.values())),
-            (_TELL_CLOCKS, list(self.clocks.values())),
+            (TELL_CHILDREN, list(self.children.values())),
+            (TELL_NOTICES, list(self.notices.values())),
+            (TELL_RESOLUTIONS, list(self.resolutions.values())),
+            (TELL_OUTCOMES, list(self.outcomes.values())),
+            (TELL_CLOCKS, list(self.clocks.values())),
+            (TELL_LINKS, list(self.links.values())),
         ]
 
     def hear(self, fact: Fact) -> None:
@@ -182,6 +120,15 @@ class Told:
                 self._hear_outcome(
                     said.retracts, "retracted", said.receipt, said.at, None, said.replaced_by
                 )
+            case PersonLinkMissing():
+                link = {
+                    "finding": said.finding,
+                    "receipt": said.receipt,
+                    "child_index": said.child_index,
+                    "adults": list(said.adults),
+                    f"{said.state}_at": said.at,
+                }
+                _merge(self.links, said.finding, link)
             case ClockMissed():
                 row = {
                     "receipt": said.receipt,
@@ -200,7 +147,9 @@ class Told:
             "receipt": said.receipt,
             "child_index": said.child_index,
             "child_id": said.child_id,
-            "named": said.identity is not None,
+            # Nor where the sender may not know the child: by a link that is not its own.
+            "named": said.identity is not None and not said.derived,
+            "listed": not said.derived,
             "addressed_at": at,
         }
         _merge(self.children, (said.receipt, said.child_index, said.child_id), child)

@@ -21,6 +21,7 @@ from services.intake.views import (
     Applied,
     Child,
     Escalation,
+    LinkMissing,
     MissedClock,
     Progress,
     Recipient,
@@ -42,11 +43,14 @@ STATES = (
 """From the least to the most that can be said: a notice is in the last of these that was told.
 Silence past the deadline (`undelivered`) outweighs everything but a confirmation."""
 
+LINKED_CHILD = "linked-child"
+"""Why a person looks at a child whom the sender did not list (`services.directory.add_linked`)."""
+
 _EVENT = text("""
     select receipt, type, version, occurred_at, accepted_at, due_at, supersedes, flags
       from intake.event where receipt = :receipt and organisation = :organisation""")
 _CHILDREN = text("""
-    select child_index, child_id, named, addressed_at from intake.progress_child
+    select child_index, child_id, named, listed, addressed_at from intake.progress_child
      where receipt = :receipt order by child_index, addressed_at""")
 _NOTICES = text(f"""
     select child_index, child_id, part, rung, organisation, name, role, profile, reasons,
@@ -63,6 +67,9 @@ _OUTCOMES = text("""
 _CLOCKS = text("""
     select clock, started_at, due_at, missed_at from intake.progress_clock
      where receipt = :receipt order by due_at""")
+_LINKS = text("""
+    select finding, child_index, adults, raised_at, answered_at, withdrawn_at
+      from intake.progress_link where receipt = :receipt order by finding""")
 
 
 async def read_progress(
@@ -80,6 +87,7 @@ async def read_progress(
     resolutions = (await session.execute(_RESOLUTIONS, about)).all()
     outcomes = (await session.execute(_OUTCOMES, about)).all()
     clocks = (await session.execute(_CLOCKS, about)).all()
+    links = (await session.execute(_LINKS, about)).all()
     subjects = sorted({str(row.child_id) for row in (*children, *notices)})
     await write_audit(
         session,
@@ -90,7 +98,7 @@ async def read_progress(
         objects=[(str(receipt), subject) for subject in subjects] or [(str(receipt), None)],
         purpose=purpose,
     )
-    return describe_progress(event, children, notices, resolutions, outcomes, clocks)
+    return describe_progress(event, children, notices, resolutions, outcomes, clocks, links)
 
 
 def describe_progress(
@@ -100,6 +108,7 @@ def describe_progress(
     resolutions: Sequence[Any],
     outcomes: Sequence[Any],
     clocks: Sequence[Any],
+    links: Sequence[Any],
 ) -> Progress:
     """The read model's rows as the sender sees them."""
     named = {(row.child_index, row.child_id): row.named for row in children}
@@ -139,6 +148,7 @@ def describe_progress(
             )
             for row in clocks
         ),
+        links_missing=tuple(_link(row) for row in links),
         applied=Applied(at=applied.at, outcome=applied.outcome) if applied is not None else None,
         retracted=Retracted(
             at=retracted.at, by_receipt=retracted.by_receipt, replaced_by=retracted.replaced_by
@@ -162,9 +172,12 @@ def _children(
     for row in notices:
         told.setdefault(row.child_index, []).append(_recipient(row, _is_named(row, named)))
     known = {one.child_index for one in asked if one.child_index is not None}
+    derived = {row.child_index for row in children if not row.listed}
+    derived |= {one.child_index for one in asked if one.reason == LINKED_CHILD}
     return tuple(
         Child(
             index=index,
+            derived=True if index in derived else None,
             state="needs-person" if index in open_for else "addressed",
             addressed_at=addressed_at.get(index),
             recipients=tuple(told.get(index, ())),
@@ -204,6 +217,19 @@ def _escalation(row: Any, named: bool) -> Escalation:
         to_organisation=row.next_organisation if named else None,
         at=row.escalated_at,
         reason=row.reasons.get("escalated"),
+    )
+
+
+def _link(row: Any) -> LinkMissing:
+    state = "withdrawn" if row.withdrawn_at else "answered" if row.answered_at else "open"
+    return LinkMissing(
+        finding=row.finding,
+        child_index=row.child_index,
+        adults=tuple(row.adults),
+        state=state,
+        raised_at=row.raised_at,
+        answered_at=row.answered_at,
+        withdrawn_at=row.withdrawn_at,
     )
 
 

@@ -95,7 +95,8 @@ class IdentityRow(Row, table=True):
 class ProgressChild(Row, table=True):
     """A child of an event for whom it is known who must be told.
 
-    `named`: its recipients may be shown by name; otherwise by role only (restricted identity).
+    `named`: its recipients may be shown by name; otherwise by role only (restricted identity, or a
+    child whom the sender did not list).
     """
 
     __tablename__ = "progress_child"
@@ -105,6 +106,7 @@ class ProgressChild(Row, table=True):
     child_index: int = Field(primary_key=True)
     child_id: UUID = Field(primary_key=True)
     named: bool
+    listed: bool = Field(default=True, sa_column_kwargs={"server_default": "true"})
     addressed_at: datetime = Field(sa_type=DateTime(timezone=True))
 
 
@@ -181,3 +183,18 @@ class ProgressClock(Row, table=True):
     started_at: datetime = Field(sa_type=DateTime(timezone=True))
     due_at: datetime = Field(sa_type=DateTime(timezone=True))
     missed_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class ProgressLink(Row, table=True):
+    """A link that the sender's record of an adult lacks, until the sender answers."""
+
+    __tablename__ = "progress_link"
+    __table_args__ = _IN_SCHEMA
+
+    finding: UUID = Field(primary_key=True)
+    receipt: UUID
+    child_index: int
+    adults: list[int] = Field(sa_type=JSONB)
+    raised_at: datetime | None = _time()
+    answered_at: datetime | None = _time()
+    withdrawn_at: datetime | None = _time()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -56,6 +57,10 @@ class Child(Model):
     """One child, by its position in the event's `data.children`."""
 
     index: int
+    derived: Literal[True] | None = Field(
+        default=None,
+        description="You did not list this child: it is known to be linked to an adult you named.",
+    )
     state: str = Field(description="addressed, or needs-person")
     addressed_at: datetime | None = None
     recipients: tuple[Recipient, ...] = ()
@@ -85,6 +90,18 @@ class MissedClock(Model):
     missed_at: datetime
 
 
+class LinkMissing(Model):
+    """Your record of an adult lacks a link to a child; answer with `record.answered`."""
+
+    finding: UUID
+    child_index: int
+    adults: tuple[int, ...] = Field(description="Positions in your event's `adults`.")
+    state: str = Field(description="open, answered or withdrawn")
+    raised_at: datetime | None = None
+    answered_at: datetime | None = None
+    withdrawn_at: datetime | None = None
+
+
 class Progress(Model):
     """Everything that its sender may know of an event."""
 
@@ -103,5 +120,6 @@ class Progress(Model):
     resolutions: tuple[Resolution, ...]
     escalations: tuple[Escalation, ...]
     clocks: tuple[MissedClock, ...]
+    links_missing: tuple[LinkMissing, ...] = ()
     applied: Applied | None = None
     retracted: Retracted | None = None

@@ -15,6 +15,7 @@ from schemas.facts import (
     EventApplied,
     EventRetracted,
     OrganisationRecorded,
+    PersonLinkMissing,
     ResolutionDecided,
     ResolutionNeeded,
     ResolutionOverdue,
@@ -41,6 +42,7 @@ _COMPOSED: dict[
         ResolutionDecided,
     )
 }
+_NOT_TOLD = {EventApplied.fact_type, PersonLinkMissing.fact_type}
 _NOTICES = {one.fact_type: one for one in NOTICE_FACTS}
 
 
@@ -83,7 +85,7 @@ def subscriptions(clock: Clock, bells: Bells, settings: NotifierGroup) -> list[b
             "notifier",
             ("addressed", "organisations"),
             hear_addressed,
-            frozenset({*_COMPOSED, OrganisationRecorded.fact_type, EventApplied.fact_type}),
+            frozenset({*_COMPOSED, *_NOT_TOLD, OrganisationRecorded.fact_type}),
         ),
         bus.Subscription(
             "notifier-health",

@@ -100,6 +100,15 @@ async def _send_everything(scene: Watched) -> None:
     await scene.accept(
         about(marked_event("enrolment.changed", SOURCES["school"], organisation=SCHOOL), second)
     )
+    linked = about(marked_event("relationship.asserted", SOURCES["school"]), second)
+    await scene.accept(linked)
+    await scene.accept(about(marked_event("order.recorded", SOURCE), second))
+    await scene.accept(marked_event("record.answered", SOURCE))
+    await settled(scene.fleet.database)
+    through_an_adult = marked_event("domestic-abuse.recorded", SOURCE, children=[])
+    adult = {part: linked["data"]["adult"][part] for part in ("name", "dateOfBirth")}
+    through_an_adult["data"]["adults"] = [{**adult, "roleInEvent": "carer"}]
+    await scene.accept(through_an_adult)
     retraction = marked_event("event.retracted", SOURCE)
     await scene.accept({**retraction, "supersedes": unknown["id"]})
     for path in (f"/v1/events/{incident}", "/v1/events", "/v1/events?type=domestic-abuse.recorded"):

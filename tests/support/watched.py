@@ -44,6 +44,9 @@ SENT_BY = {
     "referral.decided": "social-care",
     "enrolment.changed": "school",
     "organisation.changed": "social-care",
+    "relationship.asserted": "school",
+    "order.recorded": "police",
+    "record.answered": "police",
     "event.retracted": "police",
 }
 PURPOSE = {"X-Purpose": make_mark()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -165,7 +165,11 @@ _BEHIND = text("""
 
 @asynccontextmanager
 async def running_whole(
-    cluster: Cluster, database_name: str, folder: Path, pupils: Sequence[Pupil]
+    cluster: Cluster,
+    database_name: str,
+    folder: Path,
+    pupils: Sequence[Pupil],
+    link_sharing: Mapping[str, frozenset[str]] | None = None,
 ) -> AsyncIterator[Whole]:
     """Everything, loaded and listening, until the block ends."""
     async with AsyncExitStack() as stack:
@@ -195,6 +199,7 @@ async def running_whole(
             url_of=lambda service: cluster.url(database_name, f"sgb_{service}"),
             identity_secret=keys.identity_secret,
             areas=frozenset({OWN_MASH}),
+            link_sharing=link_sharing or {},
             http=HttpSettings(port=port, public_url=url),
         )
         whole = Whole(url, owner, receiver, secret, peers, peer_keys)

@@ -132,7 +132,7 @@ def _find_references(value: Any) -> Iterator[str]:
 
 def _find_bad_numbers(patient: dict[str, Any], place: str) -> Iterator[str]:
     numbers = [
-        one for one in patient.get("identifier", ()) if one.get("system") == codes.NHS_NUMBER
+        one for one in patient.get("identifier") or () if one.get("system") == codes.NHS_NUMBER
     ]
     if len(numbers) > 1:
         yield f"{place}.identifier: more than one NHS number"
@@ -140,5 +140,5 @@ def _find_bad_numbers(patient: dict[str, Any], place: str) -> Iterator[str]:
         value = one.get("value")
         if not isinstance(value, str) or normalise_nhs_number(value) != value:
             yield f"{place}.identifier: the NHS number's check digit does not hold"
-        if codes.NHS_STATUS not in {each.get("url") for each in one.get("extension", ())}:
+        if codes.NHS_STATUS not in {each.get("url") for each in one.get("extension") or ()}:
             yield f"{place}.identifier: an NHS number without its verification status"

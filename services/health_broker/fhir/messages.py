@@ -39,6 +39,10 @@ class Rendered:
         return json.dumps(self.bundle, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+DERIVED = "Not named by the sender: added because of a known link to an adult of the event."
+"""Says of a child that it was found through an adult."""
+
+
 def render_message(content: Content, envelope: Envelope) -> Rendered | None:
     """The message that tells this content; None for a profile that health systems have none for."""
     draw = DRAWN.get(content.profile)
@@ -76,6 +80,8 @@ def _make_communication(
         answered = content.withdraws
     elif isinstance(content, EventContent):
         answered = content.corrects
+        if content.derived:
+            draft.sentences.append(DERIVED)
         if content.held_fields:
             names = ", ".join(map(clean, content.held_fields))
             draft.sentences.append(f"To follow once a person has looked at it: {names}.")

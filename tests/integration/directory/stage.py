@@ -19,12 +19,15 @@ from chassis.database import Database
 from schemas.facts import FACTS, EventAccepted, EventAddressed, ResolutionNeeded, Sender
 from schemas.organisations import Organisation
 from services.directory.decide import Decided, Decision, NotPossible, Verdict, decide_resolution
+from services.directory.learn_matcher import learn_matcher
 from services.directory.listen import handle_events, publish
+from services.directory.matcher import Matcher
 from services.directory.partnership import Partnership
 from services.directory.policy import read_policy
 from services.directory.record_organisation import record_organisations
 from services.directory.register import keys_of
 from services.directory.settings import DirectorySettings
+from services.directory.write_keys import refresh_keys
 from tests.integration.directory.area import MASH, POLICE, SCHOOL_A, Pupil, nhs_number, upn
 
 NOW = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
@@ -40,12 +43,17 @@ class Stage:
     database: Database
     settings: DirectorySettings = field(default_factory=DirectorySettings)
     now: datetime = NOW
+    matcher: Matcher = field(default_factory=Matcher)
     _read: int = 0
     _seed: int = 0
 
     @property
     def partnership(self) -> Partnership:
-        return Partnership(read_policy(), self.settings, lambda: self.now)
+        return Partnership(read_policy(), self.settings, lambda: self.now, self.matcher)
+
+    async def learn(self) -> str:
+        """Measure the register, so that more than exact matches are made."""
+        return await learn_matcher(self.database, self.partnership)
 
     async def organisations(self, *organisations: dict[str, Any]) -> None:
         """Record organisations."""
@@ -85,6 +93,7 @@ class Stage:
             "alternative_names": [],
             "nhs_verified": numbered,
             "local_authority": MASH,
+            "household": None,
             "responsible_authority": None,
             "restricted": False,
             "nhs_number": pupil.nhs,
@@ -97,10 +106,10 @@ class Stage:
             await session.execute(
                 text("""insert into directory.child (id, given_name, family_name, alternative_names,
                         date_of_birth, nhs_number, nhs_verified, upn, postcode, local_authority,
-                        responsible_authority, restricted, recorded_at)
+                        household, responsible_authority, restricted, recorded_at)
                         values (:id, :given, :family, cast(:alternative as jsonb), :born,
                         :nhs_number, :nhs_verified, :upn, :postcode, :local_authority,
-                        :responsible_authority, :restricted, :now)"""),
+                        :household, :responsible_authority, :restricted, :now)"""),
                 {
                     "id": pupil.id,
                     "given": given,
@@ -132,6 +141,7 @@ class Stage:
                         "now": self.now,
                     },
                 )
+            await refresh_keys(session, [pupil.id], self.now.date())
         return pupil
 
     def event(

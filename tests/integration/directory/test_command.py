@@ -10,7 +10,9 @@ from pathlib import Path
 
 import httpx
 
-from tests.integration.directory.area import MASH
+from services.directory.settings import DirectorySettings
+from tests.integration.directory.area import MASH, POLICE
+from tests.integration.directory.family import asserted, incident
 from tests.integration.directory.stage import Stage
 from tests.support.waiting import eventually
 
@@ -89,3 +91,11 @@ async def test_it_serves_alone_and_says_when_it_is_ready(database_url: str) -> N
     process.terminate()
     await process.communicate()
     assert process.returncode == 0
+
+
+async def test_links_missing_are_counted_per_agency(stage: Stage, database_url: str) -> None:
+    stage.settings = DirectorySettings(link_sharing={"mental-health": frozenset({"police"})})
+    child = await stage.child(household="house-1")
+    await stage.feed(asserted(stage, child), incident(stage))
+    status, output, _ = await run(database_url, "links-missing")
+    assert (status, output.startswith(f"{POLICE}: open 1, answered 0, withdrawn 0")) == (0, True)

@@ -87,10 +87,18 @@ async def test_a_co_twin_s_number_is_a_question(stage: Stage) -> None:
     assert heard.needed[0].candidates == 2
 
 
-async def test_one_number_on_two_children_of_an_event_is_a_question_for_both(stage: Stage) -> None:
+async def test_a_number_on_two_children_of_an_event_is_whose_name_it_bears(stage: Stage) -> None:
     robin = await stage.child("Robin")
     twin = robin.sent(name={"given": "Ash", "family": "Example"})
     heard = await stage.feed(stage.abuse(robin.sent(), twin))
+    assert [fact.child_index for fact in heard.addressed] == [0]
+    assert [(one.reason, one.child_index) for one in heard.needed] == [("contradicted", 1)]
+
+
+async def test_one_child_twice_in_an_event_is_a_question_for_both(stage: Stage) -> None:
+    robin = await stage.child("Robin")
+    again = robin.sent(name={"given": "Robyn", "family": "Example"})
+    heard = await stage.feed(stage.abuse(robin.sent(), again))
     assert heard.addressed == []
     assert heard.reasons == ["same-child-twice", "same-child-twice"]
 

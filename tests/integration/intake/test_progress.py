@@ -28,6 +28,7 @@ from schemas.facts import (
     NoticeFiled,
     NoticeOpened,
     NoticeUndelivered,
+    PersonLinkMissing,
     Profile,
     ResolutionDecided,
     ResolutionNeeded,
@@ -270,3 +271,43 @@ async def test_progress_comes_over_the_bus(database: Database) -> None:
             return answer.json()["state"] == "addressed" and bool(answer.json()["clocks"])
 
         await eventually(told)
+
+
+async def test_a_derived_child_is_marked_and_its_recipients_are_shown_by_role(
+    intake: Intake,
+) -> None:
+    receipt = await posted(intake, "derived")
+    finding, child = uuid4(), uuid4()
+    recipient = to("urn-900001", RecipientRole.SCHOOL, Profile.SCHOOL_FULL)
+    withdrawn = to("urn-900002", RecipientRole.SCHOOL, Profile.WITHDRAWAL)
+    common = {"child_index": 2, "child_id": child}
+    identity = ChildIdentity(given_name="Robin", family_name="Example")
+    link = PersonLinkMissing(
+        finding=finding,
+        receipt=receipt,
+        key="key",
+        agency="police-example",
+        child_index=2,
+        adults=(1,),
+        state="open",
+        at=at(1),
+    )
+    told = [
+        EventAddressed(
+            **about(receipt), **common, derived=True, identity=identity, recipients=(recipient,),
+            data={},
+        ),
+        EventAddressed(**about(receipt), **common, recipients=(withdrawn,), data={}),
+        link,
+        link.model_copy(update={"state": "answered", "at": at(5)}),
+    ]  # fmt: skip
+    for batch in (1, len(told)):
+        await hear(intake.database, [fact_of(one, "directory") for one in told], batch)
+        progress = (await intake.get(f"/v1/events/{receipt}")).json()
+        (shown,) = progress["children"]
+        assert (shown["index"], shown["derived"]) == (2, True)
+        assert len(shown["recipients"]) == 2
+        assert not any("organisation" in one for one in shown["recipients"])
+        (missing,) = progress["linksMissing"]
+        assert (missing["finding"], missing["state"]) == (str(finding), "answered")
+        assert (missing["childIndex"], missing["adults"]) == (2, [1])

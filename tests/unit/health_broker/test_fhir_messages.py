@@ -98,6 +98,7 @@ def test_the_message_of_health_minimal_says_each_of_its_fields() -> None:
         "part": header["reason"]["coding"][0]["code"],
         "corrects": communication.get("inResponseTo"),
         "held_fields": "To follow" in text_of(communication),
+        "derived": "Not named by the sender" in text_of(communication) or None,
         "child": read_child(patient),
         "incident_at": observation["effectiveDateTime"],
         "present": components(observation)["child-present"],
@@ -115,6 +116,7 @@ def test_the_message_of_health_minimal_says_each_of_its_fields() -> None:
         "part": "new",
         "corrects": None,
         "held_fields": False,
+        "derived": content.derived,
         "child": {
             "family": content.child.name.family,
             "given": content.child.name.given,
@@ -129,6 +131,17 @@ def test_the_message_of_health_minimal_says_each_of_its_fields() -> None:
     }
     assert said == told
     assert set(said) == set(HealthMinimal.model_fields)
+
+
+def test_a_child_whom_no_sender_listed_gives_a_valid_message_that_says_so() -> None:
+    event = addressed("domestic-abuse.recorded", child_index=9, derived=True)
+    content, rendered = write(Profile.HEALTH_MINIMAL, event)
+    assert find_faults(rendered.bundle) == []
+    communication = resource(rendered.bundle, "Communication")
+    assert "Not named by the sender" in text_of(communication)
+    assert read_child(resource(rendered.bundle, "Patient"))["given"] == "Jane"
+    assert "component" not in resource(rendered.bundle, "Observation")
+    assert isinstance(content, HealthMinimal)
 
 
 def test_the_message_of_missing_alert_says_each_of_its_fields() -> None:
@@ -148,6 +161,7 @@ def test_the_message_of_missing_alert_says_each_of_its_fields() -> None:
         "corrects": "inResponseTo" not in communication,
         "held_fields": "To follow once a person has looked at it: lastSeenPlace."
         in text_of(communication),
+        "derived": content.derived is None and "Not named" not in text_of(communication),
         "child": read_child(resource(message, "Patient"))["number"] == "9990000018",
         "grade": said["missing-risk-level"]["coding"][0]["code"] == content.grade,
         "description": said["description"] == content.description,

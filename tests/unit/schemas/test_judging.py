@@ -93,10 +93,34 @@ def test_a_referral_needs_its_basis_unless_a_member_of_the_public_refers() -> No
 
 
 def test_an_incident_names_a_child_or_says_that_its_text_speaks_of_one() -> None:
-    data = {**data_of("domestic-abuse.recorded"), "children": []}
+    data = {**data_of("domestic-abuse.recorded"), "children": [], "adults": []}
     assert refused("domestic-abuse.recorded", data) == {"/children": "child-required"}
     data["textSpeaksOfChild"] = True
     assert flags("domestic-abuse.recorded", data) == {"/children": "no-structured-child"}
+
+
+def test_an_incident_that_names_adults_only_is_accepted_for_their_children_may_be_known() -> None:
+    data = {**data_of("domestic-abuse.recorded"), "children": []}
+    assert flags("domestic-abuse.recorded", data) == {"/children": "only-adults-named"}
+    data["adults"] = [{**data["adults"][0], "name": None}]
+    assert refused("domestic-abuse.recorded", data) == {"/children": "child-required"}
+
+
+def test_a_relationship_names_an_adult_who_can_be_found_again() -> None:
+    data = data_of("relationship.asserted")
+    adult = {**data["adult"], "dateOfBirth": None}
+    assert flags("relationship.asserted", {**data, "adult": adult}) == {}
+    adult["address"] = None
+    assert refused("relationship.asserted", {**data, "adult": adult}) == {
+        "/adult/dateOfBirth": "not-findable"
+    }
+    adult = {**data["adult"], "name": {"family": "Example"}}
+    assert refused("relationship.asserted", {**data, "adult": adult}) == {
+        "/adult/name": "name-incomplete"
+    }
+    assert refused("relationship.asserted", {**data, "endsOn": "2010-01-01"}) == {
+        "/endsOn": "ends-before-start"
+    }
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)

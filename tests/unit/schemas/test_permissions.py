@@ -8,13 +8,19 @@ from schemas.permissions import SENDERS, Operation, may, sendable
 
 # One line per kind: what it may send besides referrals and retractions of its own events.
 MAY_SEND = {
-    "police": {"domestic-abuse.recorded", "missing.reported", "missing.found"},
+    "police": {"domestic-abuse.recorded", "missing.reported", "missing.found", "order.recorded"},
+    "court": {"order.recorded"},
     "social-care": {"referral.decided", "organisation.changed"},
     "local-authority": {"enrolment.changed", "organisation.changed"},
     "school": {"enrolment.changed"},
     "care-provider": {"missing.reported", "missing.found"},
 }
-EVERYBODY_MAY_SEND = {"referral.submitted", "event.retracted"}
+EVERYBODY_MAY_SEND = {
+    "referral.submitted",
+    "relationship.asserted",
+    "record.answered",
+    "event.retracted",
+}
 TYPES = (*EVENT_TYPES, "event.unheard-of", None)
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from schemas.blocks import OrderInForce, PersonName
 from schemas.catalogue import EVENT_TYPES, validate_data
 from schemas.examples import load
 from schemas.facts import ChildIdentity, EventAddressed, Profile, Sender
@@ -95,6 +96,44 @@ def test_the_marked_events_have_the_shape_of_real_ones() -> None:
 def test_a_profile_tells_exactly_what_it_may(profile: Profile, event_type: str) -> None:
     addressed = address(event_type, MARKED[event_type], child_index=1)
     assert told(profile, addressed) == MAY_TELL[profile, event_type]
+
+
+@pytest.mark.parametrize("profile", OF_ABUSE)
+def test_a_derived_child_is_told_of_without_a_word_about_the_listed_ones(profile: Profile) -> None:
+    identity = ChildIdentity(
+        given_name="Robin",
+        family_name="Example",
+        date_of_birth=date(2015, 1, 2),
+        nhs_number="9990000042",
+        nhs_verified=True,
+    )
+    event_type = "domestic-abuse.recorded"
+    addressed = address(
+        event_type, MARKED[event_type], child_index=2, derived=True, identity=identity
+    )
+    content = render(profile, addressed).as_json()
+    assert content["derived"] is True
+    assert content["child"]["name"] == {"given": "Robin", "family": "Example"}
+    common = {"policeref", "2001-01-01", "2002-02-02"} | CONTACT
+    assert told(profile, addressed) == MAY_TELL[profile, event_type] & common
+
+
+def test_an_order_is_told_to_a_school_by_name_and_to_the_mash_in_full() -> None:
+    order = OrderInForce(
+        person=PersonName(given="ordergiven", family="orderfamily"),
+        kind="orderkind",
+        starts_on=date(2024, 1, 2),
+    )
+    event_type = "domestic-abuse.recorded"
+    addressed = address(event_type, MARKED[event_type], orders=(order,))
+    name = {"given": "ordergiven", "family": "orderfamily"}
+    school = render(Profile.SCHOOL_FULL, addressed).as_json()
+    assert school["mustNotCollect"] == [name]
+    assert "orderkind" not in json.dumps(school)
+    mash = render(Profile.MASH_INCIDENT, addressed).as_json()
+    assert mash["orders"] == [{"person": name, "kind": "orderkind", "startsOn": "2024-01-02"}]
+    for profile in (Profile.HEALTH_MINIMAL, Profile.EARLY_YEARS_MINIMAL):
+        assert "order" not in json.dumps(render(profile, addressed).as_json())
 
 
 @pytest.mark.parametrize("event_type", MARKED)

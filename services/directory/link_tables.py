@@ -1,0 +1,146 @@
+"""The rows about adults: who belongs to a child, who must keep away, and what a link led to.
+
+Apart from `tables` for length only.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import DateTime, Integer
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import Field, SQLModel
+
+from services.directory.tables import SCHEMA, metadata
+
+_OPTIONS = {"schema": SCHEMA}
+_At = DateTime(timezone=True)
+
+
+class Adult(SQLModel, table=True):
+    """An adult as one assertion names it; never merged with another's."""
+
+    metadata = metadata
+    __table_args__ = _OPTIONS
+
+    id: UUID = Field(primary_key=True)
+    given_name: str
+    family_name: str
+    date_of_birth: date | None = None
+    postcode: str | None = None
+    works_at: str | None = None
+    record_reference: str | None = Field(default=None, description="The sender's; shown nowhere.")
+    recorded_at: datetime = Field(sa_type=_At)
+
+
+class AdultKey(SQLModel, table=True):
+    """By what an adult can be found."""
+
+    metadata = metadata
+    __tablename__ = "adult_key"
+    __table_args__ = _OPTIONS
+
+    key: UUID = Field(primary_key=True)
+    adult: UUID = Field(primary_key=True)
+
+
+class Relationship(SQLModel, table=True):
+    """One assertion: an adult and a child, who says so, from when until when."""
+
+    metadata = metadata
+    __table_args__ = _OPTIONS
+
+    receipt: UUID = Field(primary_key=True)
+    adult: UUID
+    child: UUID
+    kind: str
+    parental_responsibility: bool | None = None
+    same_household: bool | None = None
+    from_date: date | None = None
+    to_date: date | None = None
+    sender: str = Field(description="Whose word it is: no recipient ever learns it.")
+    sender_kind: str
+    stated_at: datetime = Field(sa_type=_At)
+    recorded_at: datetime = Field(sa_type=_At)
+    withdrawn_at: datetime | None = Field(default=None, sa_type=_At)
+    withdrawn_by: UUID | None = None
+
+
+class CourtOrder(SQLModel, table=True):
+    """Who must not collect, or have contact with, a child."""
+
+    metadata = metadata
+    __tablename__ = "court_order"
+    __table_args__ = _OPTIONS
+
+    receipt: UUID = Field(primary_key=True)
+    child: UUID
+    given_name: str | None = None
+    family_name: str | None = None
+    date_of_birth: date | None = None
+    kind: str
+    from_date: date
+    to_date: date | None = None
+    sender: str
+    recorded_at: datetime = Field(sa_type=_At)
+    withdrawn_at: datetime | None = Field(default=None, sa_type=_At)
+    withdrawn_by: UUID | None = None
+
+
+class Derived(SQLModel, table=True):
+    """A child of an event whom its sender did not name, and through which of its adults."""
+
+    metadata = metadata
+    __table_args__ = _OPTIONS
+
+    receipt: UUID = Field(primary_key=True)
+    child_id: UUID = Field(primary_key=True)
+    child_index: int
+    adults: list[int] = Field(sa_type=ARRAY(Integer))
+    automatic: bool = Field(description="Otherwise a person is asked first.")
+    recorded_at: datetime = Field(sa_type=_At)
+
+
+class DerivedLink(SQLModel, table=True):
+    """The assertions that a derived child rests on."""
+
+    metadata = metadata
+    __tablename__ = "derived_link"
+    __table_args__ = _OPTIONS
+
+    relationship: UUID = Field(primary_key=True)
+    receipt: UUID = Field(primary_key=True)
+    child_id: UUID = Field(primary_key=True)
+
+
+class LinkMissing(SQLModel, table=True):
+    """A link that an agency's record lacks, until the agency answers."""
+
+    metadata = metadata
+    __tablename__ = "link_missing"
+    __table_args__ = _OPTIONS
+
+    finding: UUID = Field(primary_key=True)
+    receipt: UUID
+    child_id: UUID
+    child_index: int
+    agency: str
+    adults: list[int] = Field(sa_type=ARRAY(Integer))
+    key: str
+    state: str
+    answer: str | None = None
+    raised_at: datetime = Field(sa_type=_At)
+    ended_at: datetime | None = Field(default=None, sa_type=_At)
+
+
+LINK_TABLES: tuple[type[SQLModel], ...] = (
+    Adult,
+    AdultKey,
+    Relationship,
+    CourtOrder,
+    Derived,
+    DerivedLink,
+    LinkMissing,
+)
+"""Every table of this module, for the test that compares them with the database."""

@@ -1,0 +1,82 @@
+"""The matcher of this process: the model and the frequencies that it decides with, by version.
+
+They are measured on the register (`learn_matcher`), kept in `directory.matcher`, and read again
+when a newer version is there. Without one, only exact matches are made.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+
+from chassis.database import Session
+from services.directory.matching.choose import Weights
+from services.directory.matching.frequencies import Frequencies
+from services.directory.matching.keys import VERSION
+from services.directory.matching.model import Model
+
+_NEWEST = text("""
+    select version from directory.matcher where key_version = :keys
+     order by made_at desc, version limit 1""")
+
+_READ = text("""
+    select version, people, model, frequencies, made_at from directory.matcher
+     where version = :version""")
+
+_WRITE = text("""
+    insert into directory.matcher (version, key_version, people, model, frequencies, made_at)
+    values (:version, :keys, :people, :model, :frequencies, :at)
+        on conflict (version) do update set made_at = excluded.made_at""")
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What decisions are made with. The same version, the same decisions."""
+
+    version: str
+    model: Model
+    weights: Weights
+    common: Frequencies
+
+    @property
+    def people(self) -> int:
+        """How many the register held when it was measured."""
+        return self.common.people
+
+
+class Matcher:
+    """Holds the newest that was read; `learnt` is None until there is one."""
+
+    def __init__(self) -> None:
+        self.learnt: Learnt | None = None
+
+    async def read_newest(self, session: Session) -> None:
+        """Take the newest version that fits the keys of this code, if it is not here yet."""
+        version = (await session.execute(_NEWEST, {"keys": VERSION})).scalar()
+        if version is None or (self.learnt is not None and self.learnt.version == version):
+            return
+        row = (await session.execute(_READ, {"version": version})).one()
+        model = Model.from_json(row.model)
+        common = Frequencies.from_json(zlib.decompress(row.frequencies).decode())
+        self.learnt = Learnt(version, model, Weights.of(model), common)
+
+
+async def keep_learnt(session: Session, model: Model, common: Frequencies, at: datetime) -> str:
+    """Store a new version; returns its name."""
+    frequencies = common.to_json()
+    version = f"{model.version}-{common.version}"
+    await session.execute(
+        _WRITE,
+        {
+            "version": version,
+            "keys": VERSION,
+            "people": common.people,
+            "model": model.to_json(),
+            "frequencies": zlib.compress(frequencies.encode()),
+            "at": at,
+        },
+    )
+    return version

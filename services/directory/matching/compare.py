@@ -1,0 +1,180 @@
+"""Two persons side by side: a level per field, and how common the value is on which they agree.
+
+Pure and deterministic. What one of them lacks is MISSING, never a disagreement.
+"""
+
+from __future__ import annotations
+
+from math import log
+
+from services.directory.matching.compare_facts import (
+    B_SAME,
+    P_CODE,
+    P_HOME,
+    compare_births,
+    compare_homes,
+    compare_numbers,
+)
+from services.directory.matching.compare_names import (
+    F_CLOSE,
+    F_PART,
+    F_SAME,
+    F_SOUND,
+    G_CLOSE,
+    G_FAMILIAR,
+    G_INITIAL,
+    G_PART,
+    G_SOUND,
+    W_GIVEN,
+    W_SAME,
+    compare_family,
+    compare_guardian,
+    compare_names,
+    shared_names,
+    shared_part,
+)
+from services.directory.matching.fields import MISSING, SEX
+from services.directory.matching.frequencies import Frequencies
+from services.directory.matching.person import Person
+
+COMMON_NAME = log(0.008)
+NAMED_ALIKE = log(0.5)
+NAMED_APART = log(0.05)
+"""How much less often than a stranger a brother or sister has the same given name. A name that so
+many bear may be one that is set before every brother's."""
+
+S_SAME, S_OTHER = range(len(SEX.levels))
+# From these on, the given names differ so that the sexes say something of their own.
+_SEX_SAYS = G_INITIAL
+# Of a name that is not quite the same: how often one is written so, and in how many ways.
+_GIVEN_VARIANTS = {G_FAMILIAR: (0.03, 4.0), G_CLOSE: (0.06, 40.0), G_SOUND: (0.03, 20.0)}
+_FAMILY_VARIANTS = {F_CLOSE: (0.05, 40.0), F_SOUND: (0.02, 20.0)}
+
+
+class Comparison:
+    """A level per field, in the order of `FIELDS`, and the logarithm of the share of others.
+
+    `others` holds, per field, the natural logarithm of how often a stranger agrees on just this
+    value, or 0.0 where the level's own average is to be used. `turned` is 0.0, or where the names
+    agree only with given and family name turned round, the logarithm of the probability that they
+    were written that way (a Lachlan Nguyen is, a Thomas James need not be).
+    """
+
+    __slots__ = ("kin", "levels", "others", "turned")
+
+    def __init__(
+        self,
+        levels: tuple[int, ...],
+        others: tuple[float, ...],
+        turned: float = 0.0,
+        kin: float = 0.0,
+    ) -> None:
+        self.levels = levels
+        self.others = others
+        self.turned = turned
+        self.kin = kin
+
+
+def compare(asked: Person, known: Person, common: Frequencies) -> Comparison:
+    """How `asked` (of an event) agrees with `known` (of the register)."""
+    given, family, mine, theirs, crossed = compare_names(asked, known)
+    if crossed:
+        mine = (mine[1], mine[0])
+    other_given = other_family = 0.0
+    kin = 0.0
+    if mine[0] is not None and theirs[0] is not None:
+        if given <= G_PART:
+            other_given = min(common.given(part) for part in shared_names(mine[0], theirs[0]))
+            kin = NAMED_ALIKE if other_given > COMMON_NAME else NAMED_APART
+        elif given in _GIVEN_VARIANTS:
+            written, meant = mine[0].parts[0], theirs[0].parts[0]
+            other_given, kin = common.given_variant(written, meant, *_GIVEN_VARIANTS[given])
+    if mine[1] is not None and theirs[1] is not None:
+        if family == F_SAME:
+            other_family = common.family(theirs[1].text)
+        elif family == F_PART:
+            other_family = common.family(shared_part(mine[1], theirs[1]))
+        elif family in _FAMILY_VARIANTS:
+            written, meant = mine[1].text, theirs[1].text
+            other_family = common.family_variant(written, meant, *_FAMILY_VARIANTS[family])
+    turned = common.turned(mine[1], mine[0]) if crossed else 0.0
+
+    birth = MISSING
+    if asked.birth is not None and known.birth is not None:
+        birth = compare_births(asked.birth, known.birth)
+    sex = MISSING
+    if asked.sex is not None and known.sex is not None and given >= _SEX_SAYS:
+        sex = S_SAME if asked.sex == known.sex else S_OTHER
+
+    place, other_place = MISSING, 0.0
+    if asked.home is not None and known.home is not None:
+        place = compare_homes(asked.home, known.home)
+        if place == P_HOME:
+            other_place = common.home()
+        elif place == P_CODE:
+            other_place = common.postcode(known.home.postcode)
+    school, other_school = MISSING, 0.0
+    if asked.school is not None and known.school is not None:
+        school = 0 if asked.school == known.school else 1
+        if school == 0:
+            other_school = common.school(known.school)
+    guardian, other_guardian = _compare_guardians(asked, known, common)
+    return Comparison(
+        (
+            given,
+            family,
+            birth,
+            sex,
+            compare_numbers(asked.nhs_number, known.nhs_number),
+            compare_numbers(asked.upn, known.upn),
+            place,
+            school,
+            guardian,
+        ),
+        (
+            other_given,
+            other_family,
+            common.birth(known.birth.digits) if birth == B_SAME and known.birth else 0.0,
+            0.0,
+            0.0,
+            0.0,
+            other_place,
+            other_school,
+            other_guardian,
+        ),
+        turned,
+        kin,
+    )
+
+
+def _compare_guardians(asked: Person, known: Person, common: Frequencies) -> tuple[int, float]:
+    """The best of all pairs; the family name counts only where it is not the child's own."""
+    best, other = MISSING, 0.0
+    for mine in asked.guardians:
+        for theirs in known.guardians:
+            level = compare_guardian(mine, theirs)
+            if level < best:
+                best = level
+                other = 0.0
+                if level <= W_GIVEN and theirs[0] is not None:
+                    other = common.guardian(theirs[0].parts[0])
+    return best, other
+
+
+def are_kin(first: Person, second: Person) -> bool:
+    """Whether the register itself puts two of its people into one family."""
+    if first.household is not None and first.household == second.household:
+        return True
+    if first.home is not None and first.home == second.home and first.home.number:
+        return True
+    level, _ = _compare_guardians(first, second, _NOT_COUNTED)
+    if level != W_SAME:
+        return False
+    return any(
+        compare_family(mine[1], theirs[1]) <= F_PART
+        for mine in first.names
+        for theirs in second.names
+    )
+
+
+_NOT_COUNTED = Frequencies()

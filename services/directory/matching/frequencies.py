@@ -1,0 +1,198 @@
+"""How common each value is on the register: to agree on a rare name says more than on a common one.
+
+Natural logarithms of shares, never lower than a floor: a name seen once may be a slip of the hand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from math import exp, log
+
+from services.directory.matching.names import Name, is_close, skeleton, sounds_alike
+from services.directory.matching.person import Person
+
+FLOOR_COUNT = 1.0
+PEOPLE_OF_A_HOME = 3.0
+MOST_ALIKE = 300
+RIGHT = 0.83
+"""So many names are written as they are."""
+UNHEARD = 0.1
+"""A name that nobody of the register bears counts as borne by so many."""
+TURNED = 0.01
+"""So many people are written with given and family name in each other's place."""
+
+
+_COUNTED = (
+    "given_names", "family_names", "births", "postcodes", "schools", "guardian_names",
+)  # fmt: skip
+
+
+@dataclass
+class Frequencies:
+    """Counts of a register's values, and how many records they are of."""
+
+    people: int = 0
+    given_names: Counter[str] = field(default_factory=Counter)
+    family_names: Counter[str] = field(default_factory=Counter)
+    births: Counter[str] = field(default_factory=Counter)
+    postcodes: Counter[str] = field(default_factory=Counter)
+    schools: Counter[str] = field(default_factory=Counter)
+    guardian_names: Counter[str] = field(default_factory=Counter)
+    _near: dict[tuple[str, str], float] = field(default_factory=dict, repr=False)
+    _alike: dict[str, dict[str, list[str]]] = field(default_factory=dict, repr=False)
+
+    def add(self, person: Person) -> None:
+        """Count one record."""
+        self.people += 1
+        given, family = person.names[0] if person.names else (None, None)
+        if given is not None:
+            self.given_names.update(dict.fromkeys(given.parts, 1))
+        if family is not None:
+            self.family_names[family.text] += 1
+            for part in family.parts:
+                if part != family.text:
+                    self.family_names[part] += 1
+        if person.birth is not None:
+            self.births[person.birth.digits] += 1
+        if person.home is not None and person.home.postcode:
+            self.postcodes[person.home.postcode] += 1
+        if person.school is not None:
+            self.schools[person.school] += 1
+        for guardian, _ in person.guardians:
+            if guardian is not None:
+                self.guardian_names[guardian.parts[0]] += 1
+
+    @property
+    def version(self) -> str:
+        """A short name of these counts."""
+        return blake2b(self.to_json().encode(), digest_size=6).hexdigest()
+
+    def to_json(self) -> str:
+        """As text, names in order."""
+        counts = {name: dict(sorted(getattr(self, name).items())) for name in _COUNTED}
+        return json.dumps({"people": self.people, **counts}, ensure_ascii=False)
+
+    @staticmethod
+    def from_json(text: str) -> Frequencies:
+        """Raises KeyError or ValueError where the text holds no counts."""
+        read = json.loads(text)
+        counted = Frequencies(read["people"])
+        for name in _COUNTED:
+            getattr(counted, name).update(read[name])
+        return counted
+
+    def given(self, name: str) -> float:
+        """log share of a first given name."""
+        return self._share(self.given_names[name])
+
+    def family(self, name: str) -> float:
+        """log share of a family name."""
+        return self._share(self.family_names[name])
+
+    def birth(self, digits: str) -> float:
+        """log share of a birth date."""
+        return self._share(self.births[digits])
+
+    def postcode(self, code: str) -> float:
+        """log share of a postcode."""
+        return self._share(self.postcodes[code])
+
+    def home(self) -> float:
+        """log share of one house: so many are counted as live in one."""
+        return log(PEOPLE_OF_A_HOME / max(self.people, 1_000))
+
+    def school(self, urn: str) -> float:
+        """log share of a school."""
+        return self._share(self.schools[urn])
+
+    def guardian(self, name: str) -> float:
+        """log share of a parent's given name."""
+        return self._share(self.guardian_names[name])
+
+    def given_variant(
+        self, written: str, meant: str, share: float, ways: float
+    ) -> tuple[float, float]:
+        """Two given names that are alike, of which one may be the other, written in another way.
+
+        share: how often a name is written so; ways: in how many ways it can be. Two names that
+        many people bear are two names; a name that nobody else bears is a mistaken one. Returns
+        the logarithm of how often strangers agree so, and of how much less often relatives do.
+        """
+        return self._variant("given", self.given_names, written, meant, share, ways)
+
+    def family_variant(self, written: str, meant: str, share: float, ways: float) -> float:
+        """The same of family names, of strangers only."""
+        return self._variant("family", self.family_names, written, meant, share, ways)[0]
+
+    def _variant(
+        self, kind: str, counts: Counter[str], written: str, meant: str, share: float, ways: float
+    ) -> tuple[float, float]:
+        people = max(self.people, 1_000)
+        one = share / ways
+        borne_written, borne_meant = counts[written] / people, counts[meant] / people
+        near = self._near_share(kind, counts, written)
+        unheard = UNHEARD / people
+        seen_written = RIGHT * borne_written + one * near + unheard
+        seen_meant = RIGHT * borne_meant + one * self._near_share(kind, counts, meant) + unheard
+        both = one * RIGHT * (borne_written + borne_meant + 2 * unheard)
+        others = log(share * seen_written * seen_meant / both)
+        without = RIGHT * borne_written + one * max(near - borne_meant, 0.0) + unheard
+        return min(others, -1e-9), min(log(without / seen_written), -1e-9)
+
+    def _near_share(self, kind: str, counts: Counter[str], name: str) -> float:
+        known = self._near.get((kind, name))
+        if known is None:
+            others = {
+                other
+                for key in _likeness(name)
+                for other in self._by_likeness(kind, counts).get(key, ())
+                if other != name and (is_close(name, other) or sounds_alike(name, other))
+            }
+            known = sum(counts[other] for other in others) / max(self.people, 1_000)
+            self._near[kind, name] = known
+        return known
+
+    def _by_likeness(self, kind: str, counts: Counter[str]) -> dict[str, list[str]]:
+        found = self._alike.get(kind)
+        if found is None:
+            found = {}
+            for name, _ in counts.most_common():
+                for key in _likeness(name):
+                    behind = found.setdefault(key, [])
+                    if len(behind) < MOST_ALIKE:
+                        behind.append(name)
+            self._alike[kind] = found
+        return found
+
+    def turned(self, given: Name | None, family: Name | None) -> float:
+        """log probability that names written as given and family were meant the other way round."""
+        straight = 1.0 - TURNED
+        meant = TURNED
+        if given is not None:
+            straight *= exp(self.given(given.parts[0]))
+            meant *= exp(self.family(given.text))
+        if family is not None:
+            straight *= exp(self.family(family.text))
+            meant *= exp(self.given(family.parts[0]))
+        return log(meant / (meant + straight))
+
+    def _share(self, count: int) -> float:
+        # A value that nobody has counts as one, so that nothing is surer than the register is long.
+        return log(max(count, FLOOR_COUNT) / max(self.people, 1_000))
+
+
+def _likeness(name: str) -> tuple[str, ...]:
+    """By what names that are mistaken for one another are found together."""
+    return (name[:2], "~" + skeleton(name))
+
+
+def count(people: Iterable[Person]) -> Frequencies:
+    """The frequencies of a register."""
+    counted = Frequencies()
+    for person in people:
+        counted.add(person)
+    return counted
