@@ -2,7 +2,7 @@
 
 A baseline that is poor by accident would be a lie: its blocking is looser than it needs, it has a
 level for every error that the data is known to have (swapped names and dates among them), and it
-gets the parts of an address in columns of their own.
+gets the parts of FEBRL's addresses in columns of their own.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from tests.benchmarks.linkage.score import Answer
 from tests.benchmarks.linkage.splink_levels import STREET_ALONE, columns_of, comparison_of
 
 _PAIRS_FOR_U = 1_000_000
-"""Splink's results are the same to the third digit from 500,000 pairs up; twenty million take
-ten minutes."""
+"""On FEBRL's few fields 0.3, 1 and 3 million gave the same figures to four digits, in 6, 13 and
+30 seconds."""
 
 _SHARE_FOUND_EXACTLY = 0.8
-"""A guess, as Splink asks for one; it moves every weight alike, so no result here depends on it."""
+"""A guess, as Splink asks for one; 0.6 and 0.9 gave the same figures to four digits."""
 
 _NAMES_SWAPPED = ("l.given_name = r.family_name", "l.family_name = r.given_name")
 _HALF_DATES = ("substr(date_of_birth, 1, 4)", "substr(date_of_birth, 6, 5)")
