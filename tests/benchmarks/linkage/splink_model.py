@@ -2,25 +2,26 @@
 
 A baseline that is poor by accident would be a lie: its blocking is looser than it needs, it has a
 level for every error that the data is known to have (swapped names and dates among them), and it
-gets the parts of an address in columns of their own.
+gets the parts of FEBRL's addresses in columns of their own.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tests.benchmarks.linkage.case import Case, Row
 from tests.benchmarks.linkage.score import Answer
-from tests.benchmarks.linkage.splink_levels import columns_of, comparison_of
+from tests.benchmarks.linkage.splink_levels import STREET_ALONE, columns_of, comparison_of
 
 _PAIRS_FOR_U = 1_000_000
-"""Splink's results are the same to the third digit from 500,000 pairs up; twenty million take
-ten minutes."""
+"""On FEBRL's few fields 0.3, 1 and 3 million gave the same figures to four digits, in 6, 13 and
+30 seconds."""
 
 _SHARE_FOUND_EXACTLY = 0.8
-"""A guess, as Splink asks for one; it moves every weight alike, so no result here depends on it."""
+"""A guess, as Splink asks for one; 0.6 and 0.9 gave the same figures to four digits."""
 
 _NAMES_SWAPPED = ("l.given_name = r.family_name", "l.family_name = r.given_name")
 _HALF_DATES = ("substr(date_of_birth, 1, 4)", "substr(date_of_birth, 6, 5)")
@@ -68,6 +69,7 @@ def _train(linker: Any, columns: Sequence[str]) -> None:
         ("given_name", "date_of_birth", "postcode"),
         ("family_name", "date_of_birth", "postcode"),
         ("given_name", "family_name", "street_number"),
+        ("given_name", "family_name", "street"),
         ("nhs_number",),
     ]
     training.estimate_probability_two_random_records_match(
@@ -86,10 +88,9 @@ def _blocking(columns: Sequence[str]) -> list[Any]:
     """Whom to compare at all: whoever shares any one of these."""
     halves = [(start, half) for start in _STARTS for half in _HALF_DATES]
     places: list[tuple[str, ...]] = [("nhs_number",), _places(columns)]
-    if "street_number" in columns:
-        places += [(name, street) for name in _STARTS for street in _streets(columns)]
-    else:
-        places += [("substr(postcode, 1, 2)", _HALF_DATES[0])]
+    for part in (STREET_ALONE, "address_1", "suburb"):
+        places += [(name, part) for name in _STARTS]
+    places += [("substr(postcode, 1, 2)", _HALF_DATES[0])]
     return _rules(
         [("date_of_birth",), ("given_name",), ("family_name",), _STARTS, *halves, *places], columns
     )
@@ -97,11 +98,7 @@ def _blocking(columns: Sequence[str]) -> list[Any]:
 
 def _places(columns: Sequence[str]) -> tuple[str, ...]:
     """What says where somebody lives; the sample town is all one postcode."""
-    return ("postcode",) if "postcode" in columns else ("street_number", "street_name")
-
-
-def _streets(columns: Sequence[str]) -> list[str]:
-    return [column for column in ("street_name", "address_1", "suburb") if column in columns]
+    return ("postcode",) if "postcode" in columns else ("street",)
 
 
 def _rules(groups: Iterable[tuple[str, ...]], columns: Sequence[str]) -> list[Any]:
@@ -111,7 +108,7 @@ def _rules(groups: Iterable[tuple[str, ...]], columns: Sequence[str]) -> list[An
     return [
         splink.block_on(*group)
         for group in groups
-        if all(any(column in part for column in columns) for part in group)
+        if all(set(re.findall(r"\w+", part)) & set(columns) for part in group)
     ]
 
 
