@@ -84,7 +84,9 @@ async def _post_all(fleet: Fleet, chance: random.Random) -> dict[UUID, tuple[Pup
             event_id, children = waiting.pop()
             due = started + (EVENTS - len(waiting)) / EVENTS_PER_SECOND
             await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
-            event = incident(event_id, children)
+            number = int(event_id.removeprefix("incident-"))
+            # Every other event names its children as somebody heard them, without a number.
+            event = incident(event_id, children, number if number % 2 else None)
             while True:
                 try:
                     answer = await client.post(

@@ -16,6 +16,8 @@ from chassis.database import Database
 from schemas.facts import TOPICS, notice_id
 from schemas.organisations import OrganisationKind
 from services.directory.import_file import import_file
+from services.directory.learn_matcher import learn_matcher
+from services.directory.partnership import Partnership as Directory
 from services.intake.agencies import add_agency
 from services.notifier.endpoints import add_endpoint
 from tests.support.partnership import POLICE, SOURCE, Partnership, Pupil
@@ -96,6 +98,7 @@ async def make_fleet(
         await open_road(bus, database, TOPICS).make_topics()
         for path in partnership.write(folder):
             await import_file(database, path)
+        await learn_matcher(database, Directory())
         async with database.transaction() as session:
             key = await add_agency(
                 session, POLICE, kind=OrganisationKind.POLICE, name="Example Police", source=SOURCE

@@ -48,7 +48,19 @@ class Pupil:
 
     @property
     def given_name(self) -> str:
-        return f"Given{_letters(self.number)}"
+        return _syllables(self.number, 7, 3)
+
+    @property
+    def family_name(self) -> str:
+        return _syllables(self.number, 11, 5) + "sample"
+
+    @property
+    def street(self) -> str:
+        return f"{self.number + 1} Example Road"
+
+    @property
+    def postcode(self) -> str:
+        return f"{POSTCODE} {self.number % 10}{'ABDEFGHJLN'[self.number // 10 % 10]}A"
 
     @property
     def born(self) -> date:
@@ -124,13 +136,13 @@ class Partnership:
                 {
                     "register_ref": pupil.register_ref,
                     "given_name": pupil.given_name,
-                    "family_name": "Sample",
+                    "family_name": pupil.family_name,
                     "date_of_birth": pupil.born.isoformat(),
                     "sex": "female",
                     "nhs_number": pupil.nhs_number,
                     "nhs_verified": "true",
-                    "address": "1 Example Road",
-                    "postcode": f"{POSTCODE} 1AA",
+                    "address": pupil.street,
+                    "postcode": pupil.postcode,
                     "local_authority": MASH,
                     "household": f"house-{pupil.number}",
                     "restricted": "false",
@@ -150,8 +162,26 @@ class Partnership:
         }
 
 
-def incident(event_id: str, pupils: Sequence[Pupil]) -> dict[str, Any]:
-    """A structured CloudEvent: a domestic abuse incident at which these children were."""
+def misspelt(pupil: Pupil, slip: int) -> dict[str, Any]:
+    """The child as it is written down at night: no number, and a slip of the hand or two."""
+    given, family = pupil.given_name, pupil.family_name
+    at = 1 + slip % (len(given) - 2)
+    born = pupil.born
+    return {
+        "name": {
+            "given": given[:at] + given[at + 1 :] if slip % 2 else given[:at] + given[at - 1 :],
+            "family": family.replace("sample", "sampel") if slip % 3 == 0 else family,
+        },
+        "dateOfBirth": {"value": born.isoformat(), "precision": "exact"},
+        "address": {"lines": [pupil.street], "postcode": pupil.postcode},
+    }
+
+
+def incident(event_id: str, pupils: Sequence[Pupil], slip: int | None = None) -> dict[str, Any]:
+    """A structured CloudEvent: a domestic abuse incident at which these children were.
+
+    slip: the children are written down with slips of the hand, other ones for each number.
+    """
     at = now() - timedelta(hours=2)
     return {
         "specversion": "1.0",
@@ -166,12 +196,7 @@ def incident(event_id: str, pupils: Sequence[Pupil]) -> dict[str, Any]:
             "recordedAt": (at + timedelta(minutes=50)).isoformat(),
             "children": [
                 {
-                    "child": {
-                        "name": {"given": pupil.given_name, "family": "Sample"},
-                        "dateOfBirth": {"value": pupil.born.isoformat(), "precision": "exact"},
-                        "nhsNumber": {"value": pupil.nhs_number, "status": "verified"},
-                        "address": {"lines": ["1 Example Road"], "postcode": f"{POSTCODE} 1AA"},
-                    },
+                    "child": _block(pupil) if slip is None else misspelt(pupil, slip),
                     "present": True,
                     "whereInIncident": "Upstairs, in bed.",
                     "welfareCheckDone": True,
@@ -204,14 +229,27 @@ def incident(event_id: str, pupils: Sequence[Pupil]) -> dict[str, Any]:
     }
 
 
-def _letters(number: int) -> str:
-    """A number as lower-case letters, because a name has no digits."""
-    letters = ""
-    while True:
-        number, last = divmod(number, 26)
-        letters = chr(97 + last) + letters
-        if number == 0:
-            return letters
+def _block(pupil: Pupil) -> dict[str, Any]:
+    return {
+        "name": {"given": pupil.given_name, "family": pupil.family_name},
+        "dateOfBirth": {"value": pupil.born.isoformat(), "precision": "exact"},
+        "nhsNumber": {"value": pupil.nhs_number, "status": "verified"},
+        "address": {"lines": [pupil.street], "postcode": pupil.postcode},
+    }
+
+
+_SYLLABLES = (
+    "bal", "cor", "den", "fim", "gus", "hov", "jat", "kel", "lun", "mar", "nop", "pir", "quo",
+    "ras", "ser", "tov", "urb", "vak", "wen",
+)  # fmt: skip
+
+
+def _syllables(number: int, step: int, start: int) -> str:
+    """A plainly made-up name, another one for each number below 6859."""
+    count = len(_SYLLABLES)
+    mixed = (number * step + start) % count**3
+    parts = (mixed % count, mixed // count % count, mixed // count**2)
+    return "".join(_SYLLABLES[part] for part in parts).capitalize()
 
 
 def _write(path: Path, columns: Sequence[str], rows: Sequence[dict[str, str]]) -> None:

@@ -30,7 +30,7 @@ from services.directory.matching.person import Person
 
 Status = Literal["match", "potential", "many", "none"]
 
-AUTOMATIC = 0.996
+AUTOMATIC = 0.994
 """At least so probable: measured on 50,000 synthetic children (`make bench-linkage`)."""
 MARGIN = 0.99
 """So much more probable than the second."""
@@ -147,8 +147,10 @@ def contradiction(comparison: Comparison) -> str | None:
     named = given < _GIVEN_DIFFERS or (given == MISSING and family < _FAMILY_DIFFERS)
     if numbered and not named and not birth < _BIRTH_DIFFERS:
         return "number-contradicted"
-    if given == MISSING:
+    if given == MISSING and not comparison.others[AT_GIVEN]:
         return None if numbered else "given-name-missing"
+    if given == MISSING:
+        return None  # An initial, which the probability has weighed.
     if given >= _GIVEN_DIFFERS:
         return "number-of-a-relative" if numbered else "given-name-differs"
     return None
