@@ -7,6 +7,7 @@ the broker has a deadline of ours (`bus.deadline`), because the client's own cal
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -222,3 +223,8 @@ async def _stop(client: AIOKafkaConsumer) -> None:
         await within(STOP_SECONDS, client.stop())
     except (TimeoutError, KafkaError):
         log.warning("consumer_not_stopped", next="left behind; the group expires it")
+        # Its fetching and its look for metadata would go on for ever, against closed connections.
+        for part in (client._fetcher, client._client):
+            if part is not None:
+                with contextlib.suppress(TimeoutError, KafkaError):
+                    await within(STOP_SECONDS, part.close())

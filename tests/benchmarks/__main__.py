@@ -16,6 +16,7 @@ from deploy.migrate import migrate_everything
 from tests.benchmarks.measure_deliveries import measure_deliveries
 from tests.benchmarks.measure_intake import measure_intake
 from tests.benchmarks.measure_laptop import measure_laptop
+from tests.benchmarks.measure_recognition import measure_recognition
 from tests.benchmarks.measure_whole import (
     measure_held,
     measure_latency,
@@ -31,6 +32,7 @@ PARTS: dict[str, Measure] = {
     "latency-kafka": measure_latency_kafka,
     "held": measure_held,
     "laptop": measure_laptop,
+    "recognition": measure_recognition,
 }
 
 

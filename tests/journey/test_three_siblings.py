@@ -24,7 +24,8 @@ ELDEST = Pupil(1, "Marigoldine", "Samplequay", DEMO_SECONDARY, years=13)
 MIDDLE = Pupil(2, "Caspianus", "Samplequay", DEMO_SCHOOL, years=9)
 YOUNGEST = Pupil(3, "Zephyrine", "Samplequay", DEMO_SCHOOL, years=7)
 SIBLINGS = (ELDEST, MIDDLE, YOUNGEST)
-MISSPELT = "Zefirine"
+PET_NAME = "Biscuit"
+"""What she calls herself: no likeness to her name, so a person must say who she is."""
 SCHOOLS = {"school": (MIDDLE, YOUNGEST), "second-school": (ELDEST,)}
 TELLS_OF_A_SIBLING = f"Hid in the cupboard with {ELDEST.given}."
 
@@ -43,7 +44,7 @@ def _item(child: dict[str, Any], **texts: Any) -> dict[str, Any]:
 def _three() -> dict[str, Any]:
     """The eldest and the middle one are known by number; nothing is sure of the youngest."""
     unsure = YOUNGEST.sent(
-        name={"given": MISSPELT, "family": YOUNGEST.family},
+        name={"given": PET_NAME, "family": YOUNGEST.family},
         nhsNumber={"reasonAbsent": "not-known"},
         upn=None,
     )
@@ -89,7 +90,7 @@ def _bytes_of(answers: list[httpx.Response]) -> str:
 def _marks_of_others(agency: str) -> list[str]:
     others = [child for child in SIBLINGS if child not in SCHOOLS[agency]]
     marks = [mark for child in others for mark in child.marks]
-    return marks if YOUNGEST in SCHOOLS[agency] else [*marks, MISSPELT.casefold()]
+    return marks if YOUNGEST in SCHOOLS[agency] else [*marks, PET_NAME.casefold()]
 
 
 async def test_each_school_is_told_of_its_own_pupils_and_of_the_third_once_a_person_decided(

@@ -20,7 +20,7 @@ N_SAME, N_ONE, N_OTHER = range(len(NHS_NUMBER.levels))
 ) = range(len(PLACE.levels))  # fmt: skip
 
 
-@lru_cache(maxsize=300_000)
+@lru_cache(maxsize=50_000)
 def compare_births(mine: Birth, theirs: Birth) -> int:
     """The level of two birth dates, as far as each is known."""
     known = min(mine.known, theirs.known)
@@ -69,7 +69,7 @@ def compare_numbers(mine: str | None, theirs: str | None) -> int:
     return N_ONE if OSA.distance(mine, theirs, score_cutoff=1) <= 1 else N_OTHER
 
 
-@lru_cache(maxsize=300_000)
+@lru_cache(maxsize=50_000)
 def compare_homes(mine: Home, theirs: Home) -> int:
     """The level of two homes: postcode and address together, for neither stands alone."""
     addressed = bool((mine.numbers or mine.street) and (theirs.numbers or theirs.street))

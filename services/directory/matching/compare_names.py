@@ -56,7 +56,7 @@ def _cost(given: int, family: int) -> int:
     )
 
 
-@lru_cache(maxsize=300_000)
+@lru_cache(maxsize=50_000)
 def _compare_pair(mine: Pair, theirs: Pair) -> tuple[int, int, bool]:
     """The levels of given and family name, and whether one had to be read as the other."""
     given, family = compare_given(mine[0], theirs[0]), compare_family(mine[1], theirs[1])
@@ -68,7 +68,7 @@ def _compare_pair(mine: Pair, theirs: Pair) -> tuple[int, int, bool]:
     return given, family, False
 
 
-@lru_cache(maxsize=300_000)
+@lru_cache(maxsize=50_000)
 def compare_given(mine: Name | None, theirs: Name | None) -> int:
     if mine is None or theirs is None:
         return MISSING
@@ -114,7 +114,7 @@ def shared_names(mine: Name, theirs: Name) -> tuple[str, ...]:
     return both or (theirs.parts[0],)
 
 
-@lru_cache(maxsize=300_000)
+@lru_cache(maxsize=50_000)
 def compare_family(mine: Name | None, theirs: Name | None) -> int:
     if mine is None or theirs is None:
         return MISSING
@@ -144,7 +144,7 @@ def shared_part(mine: Name | None, theirs: Name | None) -> str:
     return max(shared, key=len, default="")
 
 
-@lru_cache(maxsize=300_000)
+@lru_cache(maxsize=50_000)
 def compare_guardian(mine: Pair, theirs: Pair) -> int:
     given, family = compare_given(mine[0], theirs[0]), compare_family(mine[1], theirs[1])
     alike = family in (F_SAME, F_PART, F_CLOSE, F_SOUND)

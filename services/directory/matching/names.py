@@ -38,7 +38,7 @@ class Name(NamedTuple):
     skeletons: tuple[str, ...]
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=60_000)
 def read_name(written: str) -> Name | None:
     """A name as it is compared, whatever its script; None where no letter is left."""
     plain = _APOSTROPHES.sub("", anyascii(written)).lower()
@@ -48,7 +48,7 @@ def read_name(written: str) -> Name | None:
     return Name("".join(parts), parts, tuple(skeleton(part) for part in parts))
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=60_000)
 def skeleton(word: str) -> str:
     """What is left of a folded word without the habits of spelling; empty of an empty one only."""
     if not word:
@@ -63,7 +63,7 @@ def skeleton(word: str) -> str:
     return short if len(short) > 1 else sound.replace("y", "i")
 
 
-@lru_cache(maxsize=500_000)
+@lru_cache(maxsize=60_000)
 def is_close(first: str, second: str) -> bool:
     """One slip of the hand apart (a letter more, less, other, or two turned round)."""
     if min(len(first), len(second)) < 3:
@@ -74,7 +74,7 @@ def is_close(first: str, second: str) -> bool:
     )
 
 
-@lru_cache(maxsize=500_000)
+@lru_cache(maxsize=60_000)
 def sounds_alike(first: str, second: str) -> bool:
     """The same skeleton, or much of the same letters in the same order."""
     if skeleton(first) == skeleton(second):
@@ -93,7 +93,7 @@ def _namer() -> NickNamer:
     return NickNamer()
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def familiar_forms(given: str) -> frozenset[str]:
     """Short and long forms of a given name: of Elizabeth, Beth; of Beth, Elizabeth; and of each."""
     namer = _namer()

@@ -131,7 +131,7 @@ def read_birth(written: str, precision: str = "exact") -> Birth | None:
     return None
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=60_000)
 def read_home(address: str, postcode: str) -> Home | None:
     """A home from its address line and its postcode, either of which may be empty."""
     code = "".join(mark for mark in postcode.upper() if mark.isalnum())
