@@ -1,0 +1,97 @@
+"""The facts that services tell each other over the bus.
+
+Each class names its type and its topic, and gives the key that keeps its order. A key is opaque:
+never a sender's id, never a name or an NHS number.
+"""
+
+from __future__ import annotations
+
+from schemas.facts.base import Addressee, AnyFact, ChildIdentity, Flag, Owner, Part, Profile, Sender
+from schemas.facts.events import (
+    ClockMissed,
+    EventAccepted,
+    EventAddressed,
+    EventApplied,
+    EventRetracted,
+    OrganisationRecorded,
+    PersonLinkMissing,
+)
+from schemas.facts.notices import (
+    NOTICE_FACTS,
+    NoticeAcknowledged,
+    NoticeDelivered,
+    NoticeEscalated,
+    NoticeFact,
+    NoticeFailed,
+    NoticeFiled,
+    NoticeOpened,
+    NoticeSuperseded,
+    NoticeUndelivered,
+    NoticeWithdrawn,
+    NoticeWithheld,
+    notice_id,
+)
+from schemas.facts.resolutions import (
+    ResolutionDecided,
+    ResolutionNeeded,
+    ResolutionOverdue,
+    ResolutionUndone,
+)
+
+__all__ = [
+    "FACTS",
+    "NOTICE_FACTS",
+    "TOPICS",
+    "Addressee",
+    "AnyFact",
+    "ChildIdentity",
+    "ClockMissed",
+    "EventAccepted",
+    "EventAddressed",
+    "EventApplied",
+    "EventRetracted",
+    "Flag",
+    "NoticeAcknowledged",
+    "NoticeDelivered",
+    "NoticeEscalated",
+    "NoticeFact",
+    "NoticeFailed",
+    "NoticeFiled",
+    "NoticeOpened",
+    "NoticeSuperseded",
+    "NoticeUndelivered",
+    "NoticeWithdrawn",
+    "NoticeWithheld",
+    "OrganisationRecorded",
+    "Owner",
+    "Part",
+    "PersonLinkMissing",
+    "Profile",
+    "ResolutionDecided",
+    "ResolutionNeeded",
+    "ResolutionOverdue",
+    "ResolutionUndone",
+    "Sender",
+    "notice_id",
+]
+
+TOPICS = ("events", "addressed", "notices", "organisations")
+"""Every topic of the bus; made at deployment, never automatically."""
+
+_ALL: tuple[type[AnyFact], ...] = (
+    EventAccepted,
+    EventAddressed,
+    ResolutionNeeded,
+    ResolutionDecided,
+    ResolutionUndone,
+    ResolutionOverdue,
+    EventApplied,
+    PersonLinkMissing,
+    EventRetracted,
+    OrganisationRecorded,
+    ClockMissed,
+    *NOTICE_FACTS,
+)
+
+FACTS: dict[str, type[AnyFact]] = {fact.fact_type: fact for fact in _ALL}
+"""Every fact type, with the model that reads it."""

@@ -1,0 +1,133 @@
+"""Facts about notices: one for each thing that can become of what a recipient is told."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID, uuid5
+
+from schemas.facts.base import (
+    AnyFact,
+    Owner,
+    Part,
+    Profile,
+)
+from schemas.organisations import RecipientRole
+
+_NOTICE_NAMESPACE = UUID("8c1f7a0e-6f0b-5d0e-9a53-3f4b5f7d2c11")
+
+
+class NoticeFact(AnyFact):
+    """What happened to one notice; each subclass is one thing that can happen."""
+
+    topic: ClassVar[str] = "notices"
+
+    notice: UUID
+    receipt: UUID
+    child_index: int
+    child_id: UUID
+    part: Part = "whole"
+    rung: int = 0
+    organisation: str
+    recipient_name: str
+    role: RecipientRole
+    profile: Profile
+    owner: Owner
+    at: datetime
+    attempt: int | None = None
+    reason: str | None = None
+
+    def bus_key(self) -> str:
+        return str(self.child_id)
+
+
+class NoticeDelivered(NoticeFact):
+    """The recipient's system has it (2xx, collected, message accepted)."""
+
+    fact_type: ClassVar[str] = "notice.delivered"
+
+
+class NoticeOpened(NoticeFact):
+    """Its content was fetched."""
+
+    fact_type: ClassVar[str] = "notice.opened"
+
+
+class NoticeAcknowledged(NoticeFact):
+    """A person at the recipient confirmed it."""
+
+    fact_type: ClassVar[str] = "notice.acknowledged"
+
+
+class NoticeFiled(NoticeFact):
+    """It is in the recipient's own record."""
+
+    fact_type: ClassVar[str] = "notice.filed"
+
+
+class NoticeFailed(NoticeFact):
+    """It cannot be delivered this way; a person is told and the ladder goes on."""
+
+    fact_type: ClassVar[str] = "notice.failed"
+
+
+class NoticeWithheld(NoticeFact):
+    """Nothing is sent, with the reason."""
+
+    fact_type: ClassVar[str] = "notice.withheld"
+
+
+class NoticeSuperseded(NoticeFact):
+    """A correction, retraction or found overtook it before it was sent."""
+
+    fact_type: ClassVar[str] = "notice.superseded"
+
+
+class NoticeWithdrawn(NoticeFact):
+    """It was told and is taken back: the recipient gets a withdrawal of it."""
+
+    fact_type: ClassVar[str] = "notice.withdrawn"
+
+
+class NoticeUndelivered(NoticeFact):
+    """Its deadline passed and nobody had confirmed it."""
+
+    fact_type: ClassVar[str] = "notice.undelivered"
+
+
+class NoticeEscalated(NoticeFact):
+    """The next on the ladder is told; `next_notice` is a notice of its own."""
+
+    fact_type: ClassVar[str] = "notice.escalated"
+
+    next_notice: UUID
+    next_organisation: str
+    next_role: RecipientRole
+
+
+NOTICE_FACTS: tuple[type[NoticeFact], ...] = (
+    NoticeDelivered,
+    NoticeOpened,
+    NoticeAcknowledged,
+    NoticeFiled,
+    NoticeFailed,
+    NoticeWithheld,
+    NoticeSuperseded,
+    NoticeWithdrawn,
+    NoticeUndelivered,
+    NoticeEscalated,
+)
+
+
+def notice_id(
+    receipt: UUID,
+    child_id: UUID,
+    organisation: str,
+    profile: str,
+    part: str,
+    rung: int,
+    edition: int = 0,
+) -> UUID:
+    """The id of an obligation: the same inputs give the same id, in whichever service."""
+    said = f"{receipt}|{child_id}|{organisation}|{profile}|{part}|{rung}"
+    return uuid5(_NOTICE_NAMESPACE, f"{said}|{edition}" if edition else said)
