@@ -9,14 +9,13 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
-from chassis.bodies import parse_json, read_body
 from chassis.credentials import Credentials
 from chassis.database import Database
 from chassis.problems import FieldError, Problem
 from schemas.model import Model
-from schemas.reading import Text, read_errors
+from schemas.reading import Text
 from services.directory.decide import (
     Decided,
     Decision,
@@ -31,6 +30,7 @@ from services.directory.reviewer import (
     Purpose,
     audit,
     authenticate,
+    read_body_of,
     visible_to,
 )
 from services.directory.show import ResolutionShown, ResolutionSummary, list_open, may_see, show_one
@@ -118,7 +118,7 @@ def create_router(
     ) -> DecisionKept:
         """Decide; the event goes on its way in the same transaction."""
         who = await authenticate(credentials, authorization)
-        body = _read_decision(parse_json(await read_body(request, BODY_LIMIT_BYTES)))
+        body = await read_body_of(request, DecisionBody, BODY_LIMIT_BYTES)
         async with database.transaction() as session:
             if not await may_see(session, visible_to(who, partnership), resolution):
                 raise _unknown()
@@ -134,16 +134,6 @@ def create_router(
         return _kept(resolution, outcome)
 
     return router
-
-
-def _read_decision(raw: object) -> DecisionBody:
-    try:
-        return DecisionBody.model_validate(raw, by_alias=True, by_name=False)
-    except ValidationError as failure:
-        errors = [
-            FieldError(error.pointer, error.rule, error.message) for error in read_errors(failure)
-        ]
-        raise Problem(422, "invalid", "The decision breaks a rule.", errors) from None
 
 
 def _kept(resolution: UUID, outcome: Decided) -> DecisionKept:

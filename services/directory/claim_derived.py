@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from bus import Publishable
 from chassis.database import Session
-from schemas.facts import Addressee, EventAddressed, Profile, ResolutionDecided
+from schemas.facts import Addressee, EventAddressed, Profile
 from schemas.organisations import RecipientRole
 from services.directory.add_linked import LINKED_CHILD
 from services.directory.address import (
@@ -24,9 +24,10 @@ from services.directory.address import (
     record_addressed,
 )
 from services.directory.ask import Question, address, ask_people, head_of
+from services.directory.close_questions import close_questions
 from services.directory.evaluate import TEXT_PROFILES
 from services.directory.organisations import Needs, read_organisations
-from services.directory.partnership import SOURCE, Partnership
+from services.directory.partnership import Partnership
 from services.directory.read_family import read_orders
 from services.directory.report_links import withdraw_finding
 from services.directory.situation import Case
@@ -38,13 +39,6 @@ _FORGET = text("""
 _LEAVE = text("""
     update directory.event set children = children - cast(:old as text)
      where receipt = :receipt""")
-
-_CLOSE = text("""
-    update directory.resolution
-       set state = 'decided', decision = 'superseded', decided_by = :by, decided_at = :at
-     where receipt = :receipt and child_index = cast(:old as int) and reason = :reason
-       and state = 'open'
-    returning id""")
 
 _MOVE_QUESTIONS = text("""
     update directory.resolution set child_index = :position
@@ -65,9 +59,6 @@ async def claim_derived(
         "receipt": event.receipt,
         "child": case.child.id,
         "position": case.child_index,
-        "reason": LINKED_CHILD,
-        "by": SOURCE,
-        "at": partnership.clock(),
     }
     old = (await session.execute(_FORGET, values)).scalar()
     if old is None:
@@ -75,16 +66,9 @@ async def claim_derived(
     values["old"] = str(old)
     await session.execute(_LEAVE, values)
     facts: list[Publishable] = [
-        ResolutionDecided(
-            resolution=row.id,
-            receipt=event.receipt,
-            key=event.key,
-            child_index=old,
-            decision="superseded",
-            decided_by=SOURCE,
-            decided_at=values["at"],
+        *await close_questions(
+            session, partnership, event.receipt, event.key, position=old, reasons=LINKED_CHILD
         )
-        for row in await session.execute(_CLOSE, values)
     ]
     facts += await withdraw_finding(session, partnership, event.receipt, case.child.id)
     await session.execute(_MOVE_QUESTIONS, values)

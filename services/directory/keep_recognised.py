@@ -29,8 +29,10 @@ recognised_total = Counter(
 _INSERT = text("""
     insert into directory.recognition (id, receipt, child_index, status, child, probability, margin,
         steps, matcher, recognised_at)
-    values (:id, :receipt, :child_index, :status, :child, :probability, :margin,
-        cast(:steps as jsonb), :matcher, :at)""")
+    select r.*, :matcher, :at
+      from jsonb_to_recordset(cast(:rows as jsonb)) as r(id uuid, receipt uuid, child_index int,
+           status text, child uuid, probability double precision, margin double precision,
+           steps jsonb)""")
 
 
 async def keep_recognised(
@@ -38,27 +40,25 @@ async def keep_recognised(
 ) -> None:
     """One row each: receipt, position in the event, and the match."""
     learnt = partnership.matcher.learnt
-    if learnt is None:
+    if learnt is None or not recognised:
         return
+    rows = []
     for receipt, child_index, match in recognised:
         judged = match.judged
         if judged is None or judged.best is None:
             continue
         steps = explain(judged.best.comparison, learnt.weights, learnt.people)
-        await session.execute(
-            _INSERT,
+        rows.append(
             {
-                "id": new_id(),
-                "receipt": receipt,
+                "id": str(new_id()),
+                "receipt": str(receipt),
                 "child_index": child_index,
                 "status": judged.status,
-                "child": match.child.id,
+                "child": str(match.child.id),
                 "probability": judged.best.probability,
                 "margin": judged.margin,
-                "steps": json.dumps([asdict(step) for step in steps]),
-                "matcher": learnt.version,
-                "at": partnership.clock(),
-            },
+                "steps": [asdict(step) for step in steps],
+            }
         )
         recognised_total.inc()
         log.info(
@@ -68,3 +68,5 @@ async def keep_recognised(
             probability=round(judged.best.probability, 6),
             matcher=learnt.version,
         )
+    values = {"rows": json.dumps(rows), "matcher": learnt.version, "at": partnership.clock()}
+    await session.execute(_INSERT, values)

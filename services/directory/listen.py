@@ -13,6 +13,7 @@ from bus import Fact, Park, Publishable, Subscription, append, fact_of
 from chassis.database import Session
 from schemas.facts import EventAccepted, EventApplied
 from services.directory.answer_referral import answer_referral
+from services.directory.close_questions import SUPERSEDED
 from services.directory.enter import ABOUT_CHILDREN, enter_events
 from services.directory.partnership import SOURCE, Partnership
 from services.directory.record_enrolment import take_enrolment
@@ -27,7 +28,6 @@ from services.directory.record_organisation import apply_organisation
 from services.directory.report_links import ANSWER, take_answer
 from services.directory.retract import (
     RETRACTION,
-    SUPERSEDED,
     end_event,
     withdraw_for_last,
     withdraw_unentitled,

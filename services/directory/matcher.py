@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from chassis.database import Session
 from services.directory.matching.choose import Weights
-from services.directory.matching.frequencies import Frequencies
+from services.directory.matching.frequencies import Frequencies, name_of
 from services.directory.matching.keys import VERSION
 from services.directory.matching.model import Model
 
@@ -66,15 +66,15 @@ class Matcher:
 
 async def keep_learnt(session: Session, model: Model, common: Frequencies, at: datetime) -> str:
     """Store a new version; returns its name."""
-    frequencies = common.to_json()
-    version = f"{model.version}-{common.version}"
+    learnt, frequencies = model.to_json(), common.to_json()
+    version = f"{name_of(learnt)}-{name_of(frequencies)}"
     await session.execute(
         _WRITE,
         {
             "version": version,
             "keys": VERSION,
             "people": common.people,
-            "model": model.to_json(),
+            "model": learnt,
             "frequencies": zlib.compress(frequencies.encode()),
             "at": at,
         },

@@ -18,11 +18,12 @@ from chassis.clock import LONDON
 from chassis.database import Session
 from chassis.telemetry import logger
 from schemas.catalogue import EVENT_TYPES
-from schemas.facts import EventAccepted, EventAddressed, ResolutionDecided
+from schemas.facts import EventAccepted, EventAddressed
 from schemas.organisations import RecipientRole
 from services.directory.address import NO_ROUTE, address_children, read_situations
+from services.directory.close_questions import close_questions
 from services.directory.evaluate import evaluate
-from services.directory.partnership import SOURCE, Partnership
+from services.directory.partnership import Partnership
 from services.directory.record_event import Recorded, find_ended, lock_receipts, read_event
 from services.directory.register import RegisteredChild, read_children
 from services.directory.situation import Case
@@ -83,13 +84,6 @@ _RECENT = text("""
 _IS_MISSING = text("""
     select 1 from directory.episode
      where child = :child and closed_at is null and :receipt = any(reports)""")
-
-_END_QUESTIONS = text("""
-    update directory.resolution
-       set state = 'decided', decision = :decision, decided_by = :by, decided_at = :at
-     where receipt = :receipt and child_index = :position and state = 'open'
-       and reason like :reasons
-    returning id""")
 
 
 class Mover(NamedTuple):
@@ -201,27 +195,14 @@ async def _end_questions(
     session: Session, partnership: Partnership, event: EventAccepted, position: int
 ) -> list[Publishable]:
     """Nobody is lacking any more: what a person was asked to repair is repaired."""
-    at = partnership.clock()
-    rows = await session.execute(
-        _END_QUESTIONS,
-        {
-            "receipt": event.receipt,
-            "position": position,
-            "reasons": f"{NO_ROUTE}-%",
-            "decision": REPAIRED,
-            "by": SOURCE,
-            "at": at,
-        },
-    )
-    return [
-        ResolutionDecided(
-            resolution=row.id,
-            receipt=event.receipt,
-            key=event.key,
-            child_index=position,
+    return list(
+        await close_questions(
+            session,
+            partnership,
+            event.receipt,
+            event.key,
+            position=position,
+            reasons=f"{NO_ROUTE}-%",
             decision=REPAIRED,
-            decided_by=SOURCE,
-            decided_at=at,
         )
-        for row in rows
-    ]
+    )

@@ -18,14 +18,14 @@ from schemas.facts import (
     EventAccepted,
     EventAddressed,
     EventRetracted,
-    ResolutionDecided,
 )
 from schemas.organisations import RecipientRole
 from services.directory.add_linked import LINKED_CHILD
 from services.directory.address import record_addressed
 from services.directory.ask import Question, address, ask_people, head_of
+from services.directory.close_questions import SUPERSEDED, close_questions
 from services.directory.organisations import Needs, read_organisations
-from services.directory.partnership import SOURCE, Partnership
+from services.directory.partnership import Partnership
 from services.directory.policy import Line
 from services.directory.record_enrolment import forget_enrolments
 from services.directory.record_event import read_event
@@ -34,7 +34,6 @@ from services.directory.withdraw import correction_line, mark_withdrawn
 from services.directory.withdraw_links import withdraw_links
 
 RETRACTION = "event.retracted"
-SUPERSEDED = "superseded"
 
 IDENTITY_REASONS = (
     "no-candidate",
@@ -52,12 +51,6 @@ IDENTITY_REASONS = (
 _BURY = text("""
     insert into directory.tombstone (receipt, by_receipt, replaced, recorded_at)
     values (:receipt, :by, :replaced, :at) on conflict do nothing""")
-
-_END_QUESTIONS = text("""
-    update directory.resolution
-       set state = 'decided', decision = 'superseded', decided_by = :by, decided_at = :at
-     where receipt = :receipt and state = 'open'
-    returning id, child_index""")
 
 _IS_WAITING = text("""
     select 1 from directory.resolution
@@ -151,19 +144,8 @@ async def _end(
         )
     ]
     earlier = await read_event(session, superseded)
-    ended = await session.execute(_END_QUESTIONS, {"receipt": superseded, "by": SOURCE, "at": now})
-    facts += [
-        ResolutionDecided(
-            resolution=row.id,
-            receipt=superseded,
-            key=earlier.event.key if earlier else event.key,
-            child_index=row.child_index,
-            decision=SUPERSEDED,
-            decided_by=SOURCE,
-            decided_at=now,
-        )
-        for row in ended
-    ]
+    key = earlier.event.key if earlier else event.key
+    facts += await close_questions(session, partnership, superseded, key, everywhere=True)
     missing_again = await forget_event(
         session, superseded, list(earlier.children.values()) if earlier else []
     )

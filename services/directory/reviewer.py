@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from fastapi import Header
+from fastapi import Header, Request
+from pydantic import ValidationError
 
 from chassis.audit import write_audit
+from chassis.bodies import parse_json, read_body
 from chassis.credentials import Credentials
 from chassis.database import Session
-from chassis.problems import Problem
+from chassis.problems import FieldError, Problem
+from schemas.model import Model
 from schemas.organisations import OrganisationKind
 from schemas.permissions import Operation, may
+from schemas.reading import read_errors
 from services.directory.partnership import Partnership
 from services.directory.tables import Audit, Credential
 
@@ -30,6 +34,21 @@ async def authenticate(
     if not may(OrganisationKind(row.kind), Operation.RESOLVE):
         raise Problem(403, "not-permitted", "This key may not decide about children.")
     return row
+
+
+Body = TypeVar("Body", bound=Model)
+
+
+async def read_body_of(request: Request, model: type[Body], limit_bytes: int) -> Body:
+    """The request's body as this model; raises the problem that names each field and its rule."""
+    raw = parse_json(await read_body(request, limit_bytes))
+    try:
+        return model.model_validate(raw, by_alias=True, by_name=False)
+    except ValidationError as failure:
+        errors = [
+            FieldError(error.pointer, error.rule, error.message) for error in read_errors(failure)
+        ]
+        raise Problem(422, "invalid", "The request breaks a rule.", errors) from None
 
 
 def visible_to(who: Credential, partnership: Partnership) -> dict[str, object]:

@@ -13,25 +13,19 @@ from sqlalchemy import text
 
 from bus import Publishable
 from chassis.database import Session
-from schemas.facts import EventAccepted, EventAddressed, ResolutionDecided, ResolutionUndone
+from schemas.facts import EventAccepted, EventAddressed, ResolutionUndone
 from services.directory.ask import Question, ask_people, head_of
-from services.directory.partnership import SOURCE, Partnership
+from services.directory.close_questions import close_questions
+from services.directory.partnership import Partnership
 from services.directory.record_enrolment import forget_enrolments
 from services.directory.record_event import Recorded, forget_child, read_event
 from services.directory.register import RegisteredChild, read_children
-from services.directory.retract import IDENTITY_REASONS, SUPERSEDED, find_last
+from services.directory.retract import IDENTITY_REASONS, find_last
 from services.directory.track_missing import forget_event, lock_children
 from services.directory.withdraw import read_told, withdraw_told
 
 DECISION_UNDONE = "decision-undone"
 FOUND_UNDONE = "found-retracted"
-
-_END_OPEN = text("""
-    update directory.resolution
-       set state = 'decided', decision = 'superseded', decided_by = :by, decided_at = :at
-     where receipt = :receipt and child_index is not distinct from cast(:position as int)
-       and state = 'open' and not reason = any(cast(:identity as text[]))
-    returning id""")
 
 _UNDO_DECIDED = text("""
     update directory.resolution
@@ -169,24 +163,22 @@ async def _end_dependents(
 ) -> list[Publishable]:
     """Questions about whom to tell and what of the wrong child: open ones end, answers go."""
     at = partnership.clock()
+    about_identity = [*IDENTITY_REASONS, "matched"]
     values = {
         "receipt": event.receipt,
         "position": position,
-        "identity": [*IDENTITY_REASONS, "matched"],
+        "identity": about_identity,
         "at": at,
     }
-    ended = await session.execute(_END_OPEN, {**values, "by": SOURCE})
     facts: list[Publishable] = [
-        ResolutionDecided(
-            resolution=row.id,
-            receipt=event.receipt,
-            key=event.key,
-            child_index=position,
-            decision=SUPERSEDED,
-            decided_by=SOURCE,
-            decided_at=at,
+        *await close_questions(
+            session,
+            partnership,
+            event.receipt,
+            event.key,
+            position=position,
+            but=about_identity,
         )
-        for row in ended
     ]
     undone = await session.execute(_UNDO_DECIDED, {**values, "by": by, "because": DECISION_UNDONE})
     facts += [

@@ -10,24 +10,23 @@ from typing import Annotated
 from uuid import uuid4
 
 from fastapi import APIRouter, Request, Response
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 from sqlalchemy import text
 
-from chassis.bodies import parse_json, read_body
 from chassis.credentials import Credentials
 from chassis.database import Database, Session
-from chassis.problems import FieldError, Problem
+from chassis.problems import Problem
 from schemas.blocks import Child as SentChild
 from schemas.blocks import PersonName
 from schemas.model import Model
-from schemas.reading import Words, read_errors
+from schemas.reading import Words
 from services.directory.matcher import Learnt
 from services.directory.matching.explain import explain
 from services.directory.matching.judge import Judgement, worth_showing
 from services.directory.partnership import Partnership
 from services.directory.read_people import person_sent
 from services.directory.recognise import Asked, recognise_children
-from services.directory.reviewer import Authorization, audit, authenticate
+from services.directory.reviewer import Authorization, audit, authenticate, read_body_of
 from services.directory.tables import Credential
 
 BODY_LIMIT_BYTES = 32 * 1024
@@ -85,7 +84,7 @@ def create_try_router(
     ) -> Tried:
         """How this child would be recognised. Nothing is changed, nobody is told."""
         who = await authenticate(credentials, authorization)
-        body = _read(parse_json(await read_body(request, BODY_LIMIT_BYTES)))
+        body = await read_body_of(request, TryBody, BODY_LIMIT_BYTES)
         async with database.transaction() as session:
             await _count(session, partnership, who)
             purpose = f"case {body.case_reference}"
@@ -130,13 +129,3 @@ def _shown(judged: Judgement, learnt: Learnt) -> Tried:
         ),
         matcher=learnt.version,
     )
-
-
-def _read(raw: object) -> TryBody:
-    try:
-        return TryBody.model_validate(raw, by_alias=True, by_name=False)
-    except ValidationError as failure:
-        errors = [
-            FieldError(error.pointer, error.rule, error.message) for error in read_errors(failure)
-        ]
-        raise Problem(422, "invalid", "The request breaks a rule.", errors) from None

@@ -27,12 +27,13 @@ from schemas.facts import (
 )
 from services.directory.answer_referral import unresolved_id
 from services.directory.ask import Question, ask_people
+from services.directory.close_questions import SUPERSEDED
 from services.directory.decide import Decision, NotPossible
 from services.directory.partnership import SOURCE, Partnership
 from services.directory.readdress import REPAIRED
 from services.directory.record_event import Recorded, find_ended, lock_receipts, read_event
 from services.directory.register import read_children
-from services.directory.retract import IDENTITY_REASONS, SUPERSEDED
+from services.directory.retract import IDENTITY_REASONS
 from services.directory.take_back import take_back_child, take_back_release
 
 MATCHED = "matched"

@@ -5,19 +5,18 @@ What became of an event can be looked at first. Every look and every undoing lea
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
 from bus import Publishable
-from chassis.bodies import parse_json, read_body
 from chassis.credentials import Credentials
 from chassis.database import Database, Session
-from chassis.problems import FieldError, Problem
+from chassis.problems import Problem
 from schemas.model import Model
-from schemas.reading import Text, read_errors
+from schemas.reading import Text
 from services.directory.decide import NotPossible
 from services.directory.listen import publish
 from services.directory.partnership import Partnership
@@ -26,6 +25,7 @@ from services.directory.reviewer import (
     Purpose,
     audit,
     authenticate,
+    read_body_of,
     visible_to,
 )
 from services.directory.show import may_see
@@ -60,7 +60,6 @@ class UndoKept(Model):
     withdrawn: int = Field(description="Notices that this call took back.")
 
 
-Body = TypeVar("Body", bound=UndoBody)
 Position = Annotated[int, Path(ge=0, le=10_000)]
 
 
@@ -102,7 +101,7 @@ def create_undo_router(
     ) -> UndoKept:
         """Undo a decision: what went out because of it is withdrawn, and it is asked again."""
         who = await authenticate(credentials, authorization)
-        body = _read(UndoBody, parse_json(await read_body(request, BODY_LIMIT_BYTES)))
+        body = await read_body_of(request, UndoBody, BODY_LIMIT_BYTES)
         async with database.transaction() as session:
             if not await may_see(session, visible_to(who, partnership), resolution):
                 raise _unknown()
@@ -121,7 +120,7 @@ def create_undo_router(
     ) -> UndoKept:
         """Undo who a child of an event was taken for, also where no person decided it."""
         who = await authenticate(credentials, authorization)
-        body = _read(UndoMatchBody, parse_json(await read_body(request, BODY_LIMIT_BYTES)))
+        body = await read_body_of(request, UndoMatchBody, BODY_LIMIT_BYTES)
         async with database.transaction() as session:
             mine = visible_to(who, partnership)
             if not await concerns(session, mine, receipt, body.child_id):
@@ -159,16 +158,6 @@ async def _finish(
 
 def _plea(who: Credential, body: UndoBody) -> Plea:
     return Plea(body.reason, f"{who.organisation}/{who.name}", who.organisation)
-
-
-def _read(model: type[Body], raw: object) -> Body:
-    try:
-        return model.model_validate(raw, by_alias=True, by_name=False)
-    except ValidationError as failure:
-        errors = [
-            FieldError(error.pointer, error.rule, error.message) for error in read_errors(failure)
-        ]
-        raise Problem(422, "invalid", "The request breaks a rule.", errors) from None
 
 
 def _unknown() -> Problem:

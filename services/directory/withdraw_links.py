@@ -12,10 +12,11 @@ from sqlalchemy import text
 
 from bus import Publishable
 from chassis.database import Session
-from schemas.facts import EventAccepted, ResolutionDecided
+from schemas.facts import EventAccepted
 from services.directory.add_linked import LINKED_CHILD
 from services.directory.ask import Question, ask_people
-from services.directory.partnership import SOURCE, Partnership
+from services.directory.close_questions import close_questions
+from services.directory.partnership import Partnership
 from services.directory.record_event import read_event
 from services.directory.record_links import ABOUT_LINKS, RELATIONSHIP
 from services.directory.register import read_children
@@ -51,13 +52,6 @@ _TOLD = text("""
      where receipt = :receipt and child_id = :child and withheld is null
        and withdrawn_at is null and profile <> 'withdrawal' limit 1""")
 
-_CLOSE = text("""
-    update directory.resolution
-       set state = 'decided', decision = 'superseded', decided_by = :source, decided_at = :at
-     where receipt = :receipt and child_index = :child_index and reason = :reason
-       and state = 'open'
-    returning id""")
-
 
 async def withdraw_links(
     session: Session,
@@ -84,28 +78,14 @@ async def withdraw_links(
         if recorded is None:
             continue
         incident = recorded.event
-        closed = await session.execute(
-            _CLOSE,
-            {
-                "receipt": row.receipt,
-                "child_index": row.child_index,
-                "reason": LINKED_CHILD,
-                "source": SOURCE,
-                "at": at,
-            },
+        facts += await close_questions(
+            session,
+            partnership,
+            row.receipt,
+            incident.key,
+            position=row.child_index,
+            reasons=LINKED_CHILD,
         )
-        facts += [
-            ResolutionDecided(
-                resolution=one.id,
-                receipt=row.receipt,
-                key=incident.key,
-                child_index=row.child_index,
-                decision="superseded",
-                decided_by=SOURCE,
-                decided_at=at,
-            )
-            for one in closed
-        ]
         # Only now: closing waits for a person who is about to let the child be told of.
         told = await session.execute(_TOLD, {"receipt": row.receipt, "child": row.child_id})
         if told.first() is not None:

@@ -89,8 +89,6 @@ class Choice:
     own: Floats
     relative: Floats
     unknown: float
-    kinds: Floats
-    """By kind of record and candidate, adding up to `own`."""
 
 
 def evidence(
@@ -176,7 +174,7 @@ def choose(
     expected: whether a candidate is of the family of somebody recognised in the same event.
     """
     if not comparisons:
-        return Choice(np.zeros(0), np.zeros(0), 1.0, np.zeros((len(weights.kinds), 0)))
+        return Choice(np.zeros(0), np.zeros(0), 1.0)
     levels = np.array([one.levels for one in comparisons], dtype=np.int8)
     others = np.array([one.others for one in comparisons])
     turned = np.array([one.turned for one in comparisons])
@@ -196,6 +194,4 @@ def choose(
     own, relative = np.exp(own - top), np.exp(relative - top)
     unknown = np.exp(weights.unknown - top)
     total = own.sum() + relative.sum() + unknown
-    return Choice(
-        own.sum(axis=0) / total, relative.sum(axis=0) / total, float(unknown / total), own / total
-    )
+    return Choice(own.sum(axis=0) / total, relative.sum(axis=0) / total, float(unknown / total))

@@ -76,7 +76,7 @@ class Frequencies:
     @property
     def version(self) -> str:
         """A short name of these counts."""
-        return blake2b(self.to_json().encode(), digest_size=6).hexdigest()
+        return name_of(self.to_json())
 
     def to_json(self) -> str:
         """As text, names in order."""
@@ -211,6 +211,11 @@ class Frequencies:
     def _share(self, count: int) -> float:
         # A value that nobody has counts as one, so that nothing is surer than the register is long.
         return log(max(count, FLOOR_COUNT) / max(self.people, 1_000))
+
+
+def name_of(text: str) -> str:
+    """A short name of what was learnt: the same text, the same name."""
+    return blake2b(text.encode(), digest_size=6).hexdigest()
 
 
 def home_key(home: Home) -> str:

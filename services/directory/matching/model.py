@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.directory.matching.fields import FIELDS, MISSING, MOST_LEVELS
+from services.directory.matching.frequencies import name_of
 
 Table = NDArray[np.float64]
 KINDS = 3
@@ -46,7 +46,7 @@ class Model:
     @property
     def version(self) -> str:
         """A short name of these numbers: the same numbers, the same name."""
-        return blake2b(self.to_json().encode(), digest_size=6).hexdigest()
+        return name_of(self.to_json())
 
     def to_json(self) -> str:
         """As text, by names of fields and levels."""
