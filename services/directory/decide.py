@@ -34,7 +34,7 @@ from services.directory.record_enrolment import (
     UNKNOWN_ORGANISATION,
     apply_enrolment,
 )
-from services.directory.record_event import lock_receipts, read_event
+from services.directory.record_event import lock_resolution, read_event
 from services.directory.register import RegisteredChild, read_children
 from services.directory.register_child import register_child
 from services.directory.release import release_recipients, release_text
@@ -108,10 +108,6 @@ class NotPossible:
     conflict: bool = False
 
 
-_RECEIPT = text("select receipt from directory.resolution where id = :id")
-
-_LOCK = text("select * from directory.resolution where id = :id for update")
-
 _TAKEN_OFF = text("""
     select 1 from directory.child where id = :id and withdrawn_at is not null""")
 
@@ -126,11 +122,10 @@ async def decide_resolution(
     session: Session, partnership: Partnership, resolution: UUID, verdict: Verdict
 ) -> tuple[Decided | NotPossible, list[Publishable]]:
     """Keep the answer and return it with every fact that follows from it."""
-    receipt = (await session.execute(_RECEIPT, {"id": resolution})).scalar()
-    if receipt is None:
+    row = await lock_resolution(session, resolution)
+    if row is None:
         return NotPossible("not-found"), []
-    await lock_receipts(session, [receipt])
-    row = (await session.execute(_LOCK, {"id": resolution})).one()
+    receipt = row.receipt
     if row.state == "undone":
         return NotPossible("undone", conflict=True), []
     if row.state == "decided":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -65,6 +65,20 @@ class Recorded(NamedTuple):
     event: EventAccepted
     children: dict[int, UUID]
     traceparent: str | None
+
+
+_RECEIPT = text("select receipt from directory.resolution where id = :id")
+
+_LOCK_RESOLUTION = text("select * from directory.resolution where id = :id for update")
+
+
+async def lock_resolution(session: Session, resolution: UUID) -> Any | None:
+    """The row of a question, locked after its event, in the order of everybody; None if unknown."""
+    receipt = (await session.execute(_RECEIPT, {"id": resolution})).scalar()
+    if receipt is None:
+        return None
+    await lock_receipts(session, [receipt])
+    return (await session.execute(_LOCK_RESOLUTION, {"id": resolution})).one()
 
 
 async def lock_receipts(session: Session, receipts: Iterable[UUID]) -> None:

@@ -14,15 +14,13 @@ from sqlalchemy import text
 from bus import Publishable
 from chassis.database import Session
 from schemas.facts import (
-    Addressee,
     EventAccepted,
     EventAddressed,
     EventRetracted,
 )
-from schemas.organisations import RecipientRole
 from services.directory.add_linked import LINKED_CHILD
 from services.directory.address import record_addressed
-from services.directory.ask import Question, address, ask_people, head_of
+from services.directory.ask import Question, ask_people, head_of
 from services.directory.close_questions import SUPERSEDED, close_questions
 from services.directory.organisations import Needs, read_organisations
 from services.directory.partnership import Partnership
@@ -30,7 +28,7 @@ from services.directory.policy import Line
 from services.directory.record_enrolment import forget_enrolments
 from services.directory.record_event import read_event
 from services.directory.track_missing import forget_event
-from services.directory.withdraw import correction_line, mark_withdrawn
+from services.directory.withdraw import correction_line, mark_withdrawn, told_before
 from services.directory.withdraw_links import withdraw_links
 
 RETRACTION = "event.retracted"
@@ -191,18 +189,12 @@ async def withdraw_unentitled(
         by_child.setdefault(row.child_id, []).append(row)
     facts: list[EventAddressed] = []
     for child_id, told in by_child.items():
-        recipients: dict[str, Addressee] = {}
-        for row in told:
-            present = known.told(row.organisation)
-            if present is not None:
-                one = address(present.organisation, RecipientRole(row.role), line.profile, line.id)
-                recipients.setdefault(one.organisation, one)
         facts.append(
             EventAddressed(
                 **head_of(event),
                 child_index=told[0].child_index,
                 child_id=child_id,
-                recipients=tuple(recipients.values()),
+                recipients=told_before(known, line, told),
                 data={},
             )
         )

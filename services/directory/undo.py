@@ -31,7 +31,13 @@ from services.directory.close_questions import SUPERSEDED
 from services.directory.decide import Decision, NotPossible
 from services.directory.partnership import SOURCE, Partnership
 from services.directory.readdress import REPAIRED
-from services.directory.record_event import Recorded, find_ended, lock_receipts, read_event
+from services.directory.record_event import (
+    Recorded,
+    find_ended,
+    lock_receipts,
+    lock_resolution,
+    read_event,
+)
 from services.directory.register import read_children
 from services.directory.retract import IDENTITY_REASONS
 from services.directory.take_back import take_back_child, take_back_release
@@ -39,10 +45,6 @@ from services.directory.take_back import take_back_child, take_back_release
 MATCHED = "matched"
 """The directory's own decision, written down when it is undone."""
 MATCH_UNDONE = "match-undone"
-
-_RECEIPT = text("select receipt from directory.resolution where id = :id")
-
-_LOCK = text("select * from directory.resolution where id = :id for update")
 
 _UNDO = text("""
     update directory.resolution
@@ -92,11 +94,10 @@ async def undo_resolution(
     session: Session, partnership: Partnership, resolution: UUID, plea: Plea
 ) -> tuple[Undone | NotPossible, list[Publishable]]:
     """Undo a decision and return it with every fact that follows."""
-    receipt = (await session.execute(_RECEIPT, {"id": resolution})).scalar()
-    if receipt is None:
+    row = await lock_resolution(session, resolution)
+    if row is None:
         return NotPossible("not-found"), []
-    await lock_receipts(session, [receipt])
-    row = (await session.execute(_LOCK, {"id": resolution})).one()
+    receipt = row.receipt
     if row.state == "undone":
         return await _repeat(session, row), []
     if row.state == "open":

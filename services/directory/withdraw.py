@@ -27,7 +27,7 @@ from schemas.facts import (
 from schemas.organisations import RecipientRole
 from services.directory.address import record_addressed
 from services.directory.ask import address, head_of
-from services.directory.organisations import Needs, read_organisations
+from services.directory.organisations import Needs, Organisations, read_organisations
 from services.directory.partnership import Partnership
 from services.directory.policy import Line, When
 
@@ -88,12 +88,6 @@ async def withdraw_told(
         mine = [row for row in told if (row.organisation in whole) == (part == "whole")]
         if not mine:
             continue
-        recipients: dict[str, Addressee] = {}
-        for row in mine:
-            present = known.told(row.organisation)
-            if present is not None:
-                one = address(present.organisation, RecipientRole(row.role), line.profile, line.id)
-                recipients.setdefault(one.organisation, one)
         facts.append(
             EventAddressed(
                 **head_of(event),
@@ -101,7 +95,7 @@ async def withdraw_told(
                 child_id=mine[0].child_id,
                 identity=identity,
                 part=part,
-                recipients=tuple(recipients.values()),
+                recipients=told_before(known, line, mine),
                 # The name of a later event speaks of all that it restates.
                 withdraws=tuple(notice_of(row) for row in mine if row.receipt == event.receipt),
                 data={},
@@ -150,6 +144,17 @@ async def mark_withdrawn(
         for row in marked
         if row.withheld is None
     ]
+
+
+def told_before(known: Organisations, line: Line, rows: Iterable[Any]) -> tuple[Addressee, ...]:
+    """Whom a line tells of those who were told before: each once, as what stands for it now."""
+    recipients: dict[str, Addressee] = {}
+    for row in rows:
+        present = known.told(row.organisation)
+        if present is not None:
+            one = address(present.organisation, RecipientRole(row.role), line.profile, line.id)
+            recipients.setdefault(one.organisation, one)
+    return tuple(recipients.values())
 
 
 def notice_of(row: Any) -> UUID:
