@@ -23,6 +23,7 @@ from services.directory.matching.fields import (
     AT_SCHOOL,
     AT_UPN,
     FIELDS,
+    MISSING,
 )
 from services.directory.matching.model import Model
 
@@ -51,6 +52,8 @@ class Weights:
     registered: float
     related: Floats
     unknown: float
+    seldom_turned: float
+    """So much more often names are written straight than turned round."""
 
     @staticmethod
     def of(model: Model) -> Weights:
@@ -66,6 +69,7 @@ class Weights:
             float(np.log(model.registered)),
             np.log(absent * shares),
             float(np.log(absent * (1.0 - model.related.sum()))),
+            (1.0 - model.turned) / model.turned,
         )
 
 
@@ -92,12 +96,13 @@ class Choice:
 
 
 def evidence(
-    levels: NDArray[np.int8], others: Floats, turned: Floats, kin: Floats, weights: Weights
+    levels: NDArray[np.int8], others: Floats, straight: Floats, kin: Floats, weights: Weights
 ) -> tuple[Floats, Floats]:
     """Logarithms of how much more often the levels are seen of the child itself, and of a relative,
     than of a stranger: by kind of record (twice for relatives) and row."""
     stranger = weights.other[_AT, levels]
     stranger = np.where(others < 0.0, others, stranger)
+    turned = -np.log1p(straight * weights.seldom_turned)
     own = weights.own[:, _AT, levels].sum(axis=2) - stranger.sum(axis=1) + turned
     # That relatives' given names agree is measured of all peoples together, though a custom of some
     # (Mohammed before a brother's name): so no more than MOST_ALIKE is made of it.
@@ -113,10 +118,14 @@ def evidence(
 
 
 # What may have been taken from a brother's or sister's record, and how often that happens.
-_LENT = {AT_NHS: 0.004, AT_UPN: 0.004, AT_PLACE: 0.06, AT_SCHOOL: 0.1, AT_GUARDIAN: 0.2}
+_LENT = {
+    AT_FAMILY: 0.001, AT_BIRTH: 0.001, AT_NHS: 0.004, AT_UPN: 0.004, AT_PLACE: 0.06, AT_SCHOOL: 0.1,
+    AT_GUARDIAN: 0.2,
+}  # fmt: skip
 _LENT_AT = np.array(list(_LENT))
-_LENT_SHARE = np.log(np.array(list(_LENT.values())))
-_KEPT_SHARE = np.log1p(-np.array(list(_LENT.values())))
+_LENT_SHARE = np.array(list(_LENT.values()))
+# What the register lacks of one and holds of the other is likely to be of both.
+_FILLED_SHARE = np.array([0.5 if at in (AT_FAMILY, AT_PLACE) else 0.0 for at in _LENT])
 
 
 FEWEST = 1_000
@@ -155,7 +164,9 @@ def _lend(
     lent = own.copy()
     for one, relative in families:
         mine, theirs = single[:, one, _LENT_AT], single[:, relative, _LENT_AT]
-        mixed = np.logaddexp(_KEPT_SHARE + mine, _LENT_SHARE + theirs)
+        lacking = levels[one, _LENT_AT] == MISSING
+        share = np.where(lacking, np.maximum(_FILLED_SHARE, 1e-9), _LENT_SHARE)
+        mixed = np.logaddexp(np.log1p(-share) + mine, np.log(share) + theirs)
         total = own[:, one] + (mixed - mine).sum(axis=1)
         lent[:, one] = np.maximum(lent[:, one], total)
     return lent
@@ -177,9 +188,9 @@ def choose(
         return Choice(np.zeros(0), np.zeros(0), 1.0)
     levels = np.array([one.levels for one in comparisons], dtype=np.int8)
     others = np.array([one.others for one in comparisons])
-    turned = np.array([one.turned for one in comparisons])
+    straight = np.array([one.straight for one in comparisons])
     kin = np.array([one.kin for one in comparisons])
-    own, relative = evidence(levels, others, turned, kin, weights)
+    own, relative = evidence(levels, others, straight, kin, weights)
     families = _find_families(own, relative, are_kin)
     if families:
         own = _lend(own, levels, others, weights, families)

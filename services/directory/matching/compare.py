@@ -5,7 +5,7 @@ Pure and deterministic. What one of them lacks is MISSING, never a disagreement.
 
 from __future__ import annotations
 
-from math import log
+from math import inf, log
 
 from services.directory.matching.compare_facts import (
     B_SAME,
@@ -15,6 +15,7 @@ from services.directory.matching.compare_facts import (
     compare_births,
     compare_homes,
     compare_numbers,
+    same_street,
 )
 from services.directory.matching.compare_names import (
     F_CLOSE,
@@ -37,13 +38,16 @@ from services.directory.matching.compare_names import (
 )
 from services.directory.matching.fields import MISSING, SEX
 from services.directory.matching.frequencies import Frequencies
-from services.directory.matching.person import Person
+from services.directory.matching.person import Home, Person
 
 COMMON_NAME = log(0.008)
 NAMED_ALIKE = log(0.5)
 NAMED_APART = log(0.05)
 """How much less often than a stranger a brother or sister has the same given name. A name that so
 many bear may be one that is set before every brother's."""
+
+SAME_DOOR = log(1 / 30)
+"""How often two houses of one postcode have the same number."""
 
 BY_CHANCE = -1e-9
 """A relative's given name agrees as a stranger's does."""
@@ -60,23 +64,23 @@ class Comparison:
     """A level per field, in the order of `FIELDS`, and the logarithm of the share of others.
 
     `others` holds, per field, the natural logarithm of how often a stranger agrees on just this
-    value, or 0.0 where the level's own average is to be used. `turned` is 0.0, or where the names
-    agree only with given and family name turned round, the logarithm of the probability that they
-    were written that way (a Lachlan Nguyen is, a Thomas James need not be).
+    value, or 0.0 where the level's own average is to be used. `straight` is 0.0, or where the names
+    agree only with given and family name turned round, how much likelier they are as they are
+    written (a Nguyen Lachlan is less likely, a Thomas James may be either).
     """
 
-    __slots__ = ("kin", "levels", "others", "turned")
+    __slots__ = ("kin", "levels", "others", "straight")
 
     def __init__(
         self,
         levels: tuple[int, ...],
         others: tuple[float, ...],
-        turned: float = 0.0,
+        straight: float = 0.0,
         kin: float = 0.0,
     ) -> None:
         self.levels = levels
         self.others = others
-        self.turned = turned
+        self.straight = straight
         self.kin = kin
 
 
@@ -108,7 +112,7 @@ def compare(asked: Person, known: Person, common: Frequencies) -> Comparison:
         elif family in _FAMILY_VARIANTS:
             written, meant = mine[1].text, theirs[1].text
             other_family = common.family_variant(written, meant, *_FAMILY_VARIANTS[family])
-    turned = common.turned(mine[1], mine[0]) if crossed else 0.0
+    straight = common.straight(mine[1], mine[0]) if crossed else 0.0
 
     birth = MISSING
     if asked.birth is not None and known.birth is not None:
@@ -122,6 +126,8 @@ def compare(asked: Person, known: Person, common: Frequencies) -> Comparison:
         place = compare_homes(asked.home, known.home)
         if place in (P_HOME, P_ADDRESS):
             other_place = common.home(known.home)
+            if place == P_HOME:
+                other_place = max(other_place, _by_chance(asked.home, known.home, common))
         elif place == P_CODE:
             other_place = common.postcode(known.home.postcode)
     school, other_school = MISSING, 0.0
@@ -153,9 +159,17 @@ def compare(asked: Person, known: Person, common: Frequencies) -> Comparison:
             other_school,
             other_guardian,
         ),
-        turned,
+        straight,
         kin,
     )
+
+
+def _by_chance(mine: Home, theirs: Home, common: Frequencies) -> float:
+    """How often two homes of one postcode agree by chance, of which one lacks house or street."""
+    shared = common.postcode(theirs.postcode)
+    if not (mine.numbers and theirs.numbers):
+        return shared
+    return -inf if same_street(mine, theirs) else shared + SAME_DOOR
 
 
 def _compare_guardians(asked: Person, known: Person, common: Frequencies) -> tuple[int, float]:

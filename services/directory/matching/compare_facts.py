@@ -38,6 +38,9 @@ def compare_births(mine: Birth, theirs: Birth) -> int:
 def _compare_dates(first: str, second: str) -> int:
     if first == second:
         return B_SAME
+    if len(first) != 8 or len(second) != 8:
+        apart = OSA.distance(first, second, score_cutoff=2)
+        return B_ONE if apart <= 1 else B_TWO if apart <= 2 else B_OTHER
     year, other_year = first[:4], second[:4]
     if year == other_year and first[4:6] == second[6:] and first[6:] == second[4:6]:
         return B_TURNED
@@ -78,11 +81,11 @@ def compare_homes(mine: Home, theirs: Home) -> int:
         if mine.postcode == theirs.postcode:
             if not addressed:
                 return P_CODE
-            street = _same_street(mine, theirs)
+            street = same_street(mine, theirs)
             if number or (street and not (mine.numbers and theirs.numbers)):
                 return P_HOME
             return P_NEIGHBOUR if street else P_AREA
-        street = addressed and _same_street(mine, theirs)
+        street = addressed and same_street(mine, theirs)
         if street and (number or not (mine.numbers or theirs.numbers)):
             return P_ADDRESS
         if OSA.distance(mine.postcode, theirs.postcode, score_cutoff=1) <= 1:
@@ -93,7 +96,7 @@ def compare_homes(mine: Home, theirs: Home) -> int:
         return P_DISTRICT if mine.outward == theirs.outward else P_OTHER
     if not addressed:
         return MISSING
-    street = _same_street(mine, theirs)
+    street = same_street(mine, theirs)
     if street:
         return P_ADDRESS if number else P_STREET
     return P_OTHER
@@ -107,7 +110,8 @@ def _same_door(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
     return bool(shared)
 
 
-def _same_street(mine: Home, theirs: Home) -> bool:
+def same_street(mine: Home, theirs: Home) -> bool:
+    """Whether both name a street, and the same but for slips of the hand."""
     if not mine.street or not theirs.street:
         return False
     if mine.street == theirs.street:

@@ -10,20 +10,22 @@ from services.directory.matching.names import (
     familiar_forms,
     is_close,
     read_name,
+    resembles,
     sounds_alike,
 )
 from services.directory.matching.person import Person
 
-(G_SAME, G_FIRST, G_PART, G_FAMILIAR, G_CLOSE, G_SOUND, G_INITIAL, G_LETTER, G_OTHER
-) = range(len(GIVEN.levels))  # fmt: skip
-F_SAME, F_PART, F_CLOSE, F_SOUND, F_INITIAL, F_OTHER = range(len(FAMILY.levels))
+(G_SAME, G_FIRST, G_PART, G_FAMILIAR, G_CLOSE, G_SOUND, G_INITIAL, G_RESEMBLES, G_LETTER,
+ G_OTHER) = range(len(GIVEN.levels))  # fmt: skip
+(F_SAME, F_PART, F_CLOSE, F_SOUND, F_INITIAL, F_RESEMBLES, F_OTHER
+) = range(len(FAMILY.levels))  # fmt: skip
 W_SAME, W_GIVEN, W_ALIKE, W_FAMILY, W_OTHER = range(len(GUARDIAN.levels))
 
 Pair = tuple[Name | None, Name | None]
 _NOBODY: Pair = (None, None)
 # The pair of names that agrees best is the one that counts; a level costs about so much.
-_GIVEN_COST = (0, 3, 2, 3, 3, 5, 4, 9, 10)
-_FAMILY_COST = (0, 2, 3, 5, 5, 10)
+_GIVEN_COST = (0, 3, 2, 3, 3, 5, 4, 8, 9, 10)
+_FAMILY_COST = (0, 2, 3, 5, 5, 8, 10)
 _MISSING_COST = 5
 _CROSSED_COST = 6
 
@@ -32,7 +34,7 @@ def could_be_siblings(mine: tuple[str, str], theirs: tuple[str, str]) -> bool:
     """Whether two people (given, family) bear one family name and wholly different given names."""
     first, second = ((read_name(given), read_name(family)) for given, family in (mine, theirs))
     given, family, _ = _compare_pair(first, second)
-    return G_LETTER <= given < MISSING and family != F_OTHER
+    return G_LETTER <= given < MISSING and family < F_RESEMBLES
 
 
 def compare_names(asked: Person, known: Person) -> tuple[int, int, Pair, Pair, bool]:
@@ -60,7 +62,7 @@ def _cost(given: int, family: int) -> int:
 def _compare_pair(mine: Pair, theirs: Pair) -> tuple[int, int, bool]:
     """The levels of given and family name, and whether one had to be read as the other."""
     given, family = compare_given(mine[0], theirs[0]), compare_family(mine[1], theirs[1])
-    if given >= G_LETTER and family >= F_SOUND:
+    if given >= G_RESEMBLES and family >= F_SOUND:
         crossed = compare_given(mine[1], theirs[0]), compare_family(mine[0], theirs[1])
         fits = crossed[0] <= G_CLOSE, crossed[1] <= F_CLOSE
         if any(fits) and _cost(*crossed) < _cost(given, family):
@@ -79,6 +81,8 @@ def compare_given(mine: Name | None, theirs: Name | None) -> int:
         return G_SAME if len(first) > 1 else G_INITIAL
     if len(mine.parts) > 1 and set(mine.parts) == set(theirs.parts):
         return G_SAME
+    if mine.empty or theirs.empty:
+        return MISSING
     if len(first) == 1 or len(second) == 1:
         return G_INITIAL if first[0] == second[0] else G_OTHER
     if first in theirs.parts or second in mine.parts:
@@ -95,6 +99,8 @@ def compare_given(mine: Name | None, theirs: Name | None) -> int:
     for part in mine.parts[1:]:
         if is_close(part, second):
             return G_SOUND
+    if resembles(first, second):
+        return G_RESEMBLES
     return G_LETTER if first[0] == second[0] else G_OTHER
 
 
@@ -120,6 +126,8 @@ def compare_family(mine: Name | None, theirs: Name | None) -> int:
         return MISSING
     if mine.text == theirs.text:
         return F_SAME if len(mine.text) > 1 else F_INITIAL
+    if mine.empty or theirs.empty:
+        return MISSING
     if len(mine.text) == 1 or len(theirs.text) == 1:
         return F_INITIAL if mine.text[0] == theirs.text[0] else F_OTHER
     if shared_part(mine, theirs):
@@ -133,7 +141,7 @@ def compare_family(mine: Name | None, theirs: Name | None) -> int:
             for other in theirs.parts:
                 if len(part) > 3 and is_close(part, other):
                     return F_SOUND
-    return F_OTHER
+    return F_RESEMBLES if resembles(mine.text, theirs.text) else F_OTHER
 
 
 def shared_part(mine: Name | None, theirs: Name | None) -> str:

@@ -6,7 +6,7 @@ Names levels and weights, never a value: it tells nobody what the question did n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, log
+from math import exp, log, log1p
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def explain(comparison: Comparison, weights: Weights, people: int) -> list[Step]
     """
     levels = np.array([comparison.levels], dtype=np.int8)
     others = np.array([comparison.others])
-    own, _ = evidence(levels, others, np.array([comparison.turned]), np.zeros(1), weights)
+    own, _ = evidence(levels, others, np.array([comparison.straight]), np.zeros(1), weights)
     by_kind = own[:, 0] + weights.kinds
     kind = int(by_kind.argmax())
     of = max(people, FEWEST)
@@ -59,10 +59,11 @@ def explain(comparison: Comparison, weights: Weights, people: int) -> list[Step]
         if comparison.others[at] and stranger < 0:
             words += f", shared by 1 in {round(exp(-stranger))}"
         steps.append(Step(field.name, said.name, words, bits, total))
-    if comparison.turned:
-        total += comparison.turned * BITS
+    if comparison.straight:
+        bits = -log1p(comparison.straight * weights.seldom_turned) * BITS
+        total += bits
         words = "given and family name turned round"
-        steps.append(Step("order", "turned", words, comparison.turned * BITS, total))
+        steps.append(Step("order", "turned", words, bits, total))
     rest = float(np.logaddexp.reduce(by_kind) - own[kind, 0]) * BITS
     steps.append(
         Step("record", f"kind-{kind}", "how carefully it was recorded", rest, total + rest)

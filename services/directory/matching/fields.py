@@ -44,6 +44,7 @@ GIVEN = Field(
         Level("close", 0.06, 0.012, 0.004, "a slip of the hand apart"),
         Level("sound", 0.03, 0.05, 0.03, "sounds alike"),
         Level("initial", 0.01, 0.001, 0.001, "an initial that fits"),
+        Level("resembles", 0.006, 0.02, 0.02, "many letters in common"),
         Level("same-initial", 0.004, 0.07, 0.06, "different, same initial"),
         Level("different", 0.012, 0.85, 0.89, "different"),
     ),
@@ -57,6 +58,7 @@ FAMILY = Field(
         Level("close", 0.05, 0.04, 0.003, "a slip of the hand apart"),
         Level("sound", 0.02, 0.02, 0.02, "sounds alike"),
         Level("initial", 0.002, 0.001, 0.001, "an initial that fits"),
+        Level("resembles", 0.006, 0.006, 0.02, "many letters in common"),
         Level("different", 0.03, 0.11, 0.97, "different"),
     ),
 )

@@ -15,8 +15,9 @@ from math import exp, log
 from services.directory.matching.names import Name, is_close, skeleton, sounds_alike
 from services.directory.matching.person import Home, Person
 
-FLOOR_COUNT = 1.0
-PEOPLE_OF_A_HOME = 3.0
+FLOOR_COUNT = 1
+RAREST_SEEN = 0.1
+"""No value is taken for rarer than that."""
 A_HOME_FOR_MANY = 6
 """From so many people on a home is kept by itself: a hostel, a home for children."""
 MOST_ALIKE = 300
@@ -25,8 +26,9 @@ RIGHT = 0.83
 """So many names are written as they are."""
 UNHEARD = 0.1
 """A name that nobody of the register bears counts as borne by so many."""
-TURNED = 0.01
-"""So many people are written with given and family name in each other's place."""
+FEWEST_SEEN = 30
+"""So many values must be seen equally often before it is reckoned how often they are to come."""
+MOST_RARE = 4
 
 
 _COUNTED = (
@@ -46,12 +48,14 @@ class Frequencies:
     schools: Counter[str] = field(default_factory=Counter)
     homes: Counter[str] = field(default_factory=Counter)
     guardian_names: Counter[str] = field(default_factory=Counter)
+    _others: float | None = field(default=None, repr=False)
+    _expected: dict[str, tuple[float, ...]] = field(default_factory=dict, repr=False)
     _near: dict[tuple[str, str], float] = field(default_factory=dict, repr=False)
     _initials: dict[str, Counter[str]] = field(default_factory=dict, repr=False)
     _alike: dict[str, dict[str, list[str]]] = field(default_factory=dict, repr=False)
 
     def add(self, person: Person) -> None:
-        """Count one record."""
+        """Count one record; all of them before a share is asked for."""
         self.people += 1
         given, family = person.names[0] if person.names else (None, None)
         if given is not None:
@@ -82,45 +86,56 @@ class Frequencies:
         """As text, names in order."""
         counts = {name: dict(sorted(getattr(self, name).items())) for name in _COUNTED}
         counts["homes"] = {at: n for at, n in counts["homes"].items() if n >= A_HOME_FOR_MANY}
-        return json.dumps({"people": self.people, **counts}, ensure_ascii=False)
+        known = {"people": self.people, "beside_one": self._beside_one()}
+        return json.dumps({**known, **counts}, ensure_ascii=False)
 
     @staticmethod
     def from_json(text: str) -> Frequencies:
         """Raises KeyError or ValueError where the text holds no counts."""
         read = json.loads(text)
         counted = Frequencies(read["people"])
+        counted._others = read["beside_one"]
         for name in _COUNTED:
             getattr(counted, name).update(read[name])
         return counted
 
     def given(self, name: str) -> float:
         """log share of a first given name."""
-        return self._share(self.given_names[name])
+        return self._share("given_names", name)
 
     def family(self, name: str) -> float:
         """log share of a family name."""
-        return self._share(self.family_names[name])
+        return self._share("family_names", name)
 
     def birth(self, digits: str) -> float:
         """log share of a birth date."""
-        return self._share(self.births[digits])
+        return self._share("births", digits)
 
     def postcode(self, code: str) -> float:
         """log share of a postcode."""
-        return self._share(self.postcodes[code])
+        return self._share("postcodes", code)
 
     def home(self, home: Home) -> float:
-        """log share of one house: a home for many, or as many as live in one at least."""
-        living = max(self.homes[home_key(home)], PEOPLE_OF_A_HOME)
+        """log share of one house: of a home for many, else of as many others as share one."""
+        living = float(self.homes[home_key(home)])
+        if living < A_HOME_FOR_MANY:
+            living = self._beside_one()
         return log(living / max(self.people, 1_000))
+
+    def _beside_one(self) -> float:
+        """How many others live with somebody, on average."""
+        if self._others is None:
+            together = sum(size * (size - 1) for size in self.homes.values())
+            self._others = max(together / max(self.homes.total(), 1), RAREST_SEEN)
+        return self._others
 
     def school(self, urn: str) -> float:
         """log share of a school."""
-        return self._share(self.schools[urn])
+        return self._share("schools", urn)
 
     def guardian(self, name: str) -> float:
         """log share of a parent's given name."""
-        return self._share(self.guardian_names[name])
+        return self._share("guardian_names", name)
 
     def initial_given(self, letter: str) -> float:
         """log share of given names with this first letter."""
@@ -196,21 +211,42 @@ class Frequencies:
             self._alike[kind] = found
         return found
 
-    def turned(self, given: Name | None, family: Name | None) -> float:
-        """log probability that names written as given and family were meant the other way round."""
-        straight = 1.0 - TURNED
-        meant = TURNED
+    def straight(self, given: Name | None, family: Name | None) -> float:
+        """How much likelier two names are as given and family than the other way round."""
+        straight = meant = 1.0
         if given is not None:
             straight *= exp(self.given(given.parts[0]))
             meant *= exp(self.family(given.text))
         if family is not None:
             straight *= exp(self.family(family.text))
             meant *= exp(self.given(family.parts[0]))
-        return log(meant / (meant + straight))
+        return straight / meant
 
-    def _share(self, count: int) -> float:
-        # A value that nobody has counts as one, so that nothing is surer than the register is long.
-        return log(max(count, FLOOR_COUNT) / max(self.people, 1_000))
+    def _share(self, kind: str, value: str) -> float:
+        # A value that nobody has counts as one that a single person has.
+        count = max(getattr(self, kind)[value], FLOOR_COUNT)
+        expected = self._expected.get(kind)
+        if expected is None:
+            expected = self._expected[kind] = _expect(getattr(self, kind))
+        if count < len(expected):
+            count = expected[count]
+        return log(count / max(self.people, 1_000))
+
+
+def _expect(counts: Counter[str]) -> tuple[float, ...]:
+    """Of a value seen once, twice, ...: how often it is to be expected of as many others.
+
+    Good and Turing's estimate: of dates of birth nearly all of which are single, one says much
+    more than "one in so many". Where too few values are seen so often, the count stands.
+    """
+    seen = Counter(counts.values())
+    expected = [0.0]
+    for count in range(1, MOST_RARE):
+        least, most = expected[-1] or RAREST_SEEN, float(count)
+        if seen[count] >= FEWEST_SEEN:
+            most = min(most, (count + 1) * seen[count + 1] / seen[count])
+        expected.append(max(least, most))
+    return tuple(expected)
 
 
 def name_of(text: str) -> str:

@@ -124,8 +124,8 @@ def conclude(
     return Judgement("many" if len(probable) > 1 else "potential", candidates, unknown, doubt)
 
 
-_GIVEN_DIFFERS = GIVEN.at("same-initial")
-_FAMILY_DIFFERS = FAMILY.at("different")
+_GIVEN_DIFFERS = GIVEN.at("resembles")
+_FAMILY_DIFFERS = FAMILY.at("resembles")
 _BIRTH_DIFFERS = BIRTH.at("month-year")
 
 

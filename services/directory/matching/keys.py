@@ -13,7 +13,7 @@ from hashlib import blake2b
 from services.directory.matching.names import Name, skeleton
 from services.directory.matching.person import Birth, Home, Person
 
-VERSION = 1
+VERSION = 2
 """Changes with every change of a key: the register's keys must then be made anew."""
 
 
@@ -26,10 +26,11 @@ def asked_keys(person: Person) -> set[int]:
     """By which keys somebody of an event is looked for."""
     texts = set(_texts(person))
     birth = person.birth
-    if birth is not None and birth.known == 8:
-        turned = Birth(birth.digits[:4] + birth.digits[6:] + birth.digits[4:6])
-        if turned != birth:
-            texts.update(_birth_texts(person, turned))
+    for one in _readings(birth):
+        if one.known == 8:
+            turned = Birth(one.digits[:4] + one.digits[6:] + one.digits[4:6])
+            if turned != one:
+                texts.update(_birth_texts(person, turned))
     swapped = tuple((family, given) for given, family in person.names if given and family)
     if swapped:
         texts.update(_texts(person._replace(names=swapped)))
@@ -41,11 +42,15 @@ def _texts(person: Person) -> Iterator[str]:
         yield "n" + person.nhs_number
     if person.upn:
         yield "u" + person.upn
-    if person.birth is not None:
-        yield from _birth_texts(person, person.birth)
+    births = _readings(person.birth)
+    for birth in births:
+        yield from _birth_texts(person, birth)
+    year = births[0].digits[:4] if births else ""
+    if person.home is not None and person.home.postcode and person.birth is not None:
+        # Two figures of the one and two of the other turned round, and no name that helps.
+        yield f"C{''.join(sorted(person.home.postcode))}|{''.join(sorted(person.birth.digits))}"
     if person.home is not None:
-        yield from _home_texts(person, person.home)
-    year = person.birth.digits[:4] if person.birth is not None else ""
+        yield from _home_texts(person, person.home, year)
     for given, family in person.names:
         if given is None or family is None:
             continue
@@ -68,6 +73,23 @@ def _texts(person: Person) -> Iterator[str]:
                 yield f"e{guardian.skeletons[0]}|{family.skeletons[-1]}|{year}"
             if given is not None:
                 yield f"f{guardian.skeletons[0]}|{given.skeletons[0]}|{year}"
+
+
+def _readings(birth: Birth | None) -> tuple[Birth, ...]:
+    """A date as it is, or, with one figure too many, without each in turn."""
+    if birth is None:
+        return ()
+    digits = birth.digits
+    if len(digits) == 8:
+        return (birth,)
+    if len(digits) != 9:
+        return ()
+    shorter = dict.fromkeys(digits[:at] + digits[at + 1 :] for at in range(len(digits)))
+    return tuple(Birth(one) for one in shorter if _is_likely(one))
+
+
+def _is_likely(digits: str) -> bool:
+    return digits[:2] in ("19", "20") and "01" <= digits[4:6] <= "12" and "01" <= digits[6:] <= "31"
 
 
 def _birth_texts(person: Person, birth: Birth) -> Iterator[str]:
@@ -103,8 +125,7 @@ def _birth_texts(person: Person, birth: Birth) -> Iterator[str]:
             yield f"p{digits[4:]}|{first}|{family.text[0]}"
 
 
-def _home_texts(person: Person, home: Home) -> Iterator[str]:
-    year = person.birth.digits[:4] if person.birth is not None else ""
+def _home_texts(person: Person, home: Home, year: str) -> Iterator[str]:
     if home.postcode:
         yield f"z{home.postcode}"
         if year:

@@ -23,6 +23,7 @@ KINDS = 3
 # How much more often than on average each kind of record errs, before anything is measured.
 _ERRS = (0.25, 1.2, 3.5)
 _KIND_SHARES = (0.4, 0.4, 0.2)
+TURNED = 0.01
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Model:
     other: of two strangers. kinds: share of each kind.
     registered: share of those asked about who are on the register.
     related: of those who are not, the share whose co-twin, or other sibling, is.
+    turned: share of records with given and family name in each other's place.
     """
 
     own: Table
@@ -42,6 +44,7 @@ class Model:
     kinds: Table
     registered: float
     related: Table
+    turned: float
 
     @property
     def version(self) -> str:
@@ -53,6 +56,7 @@ class Model:
         return json.dumps(
             {
                 "registered": round(self.registered, 6),
+                "turned": round(self.turned, 6),
                 "related": [round(float(share), 6) for share in self.related],
                 "kinds": [round(float(share), 6) for share in self.kinds],
                 "own": [_named(table) for table in self.own],
@@ -73,6 +77,7 @@ class Model:
             kinds=np.array(read["kinds"]),
             registered=float(read["registered"]),
             related=np.array(read["related"]),
+            turned=float(read["turned"]),
         )
 
 
@@ -98,7 +103,8 @@ def starting_model() -> Model:
         relative[:, at, :count] = _normal([level.relative for level in field.levels])
         other[at, :count] = _normal([level.other for level in field.levels])
     related = np.array((0.05, 0.25))
-    return Model(own, relative, other, np.array(_KIND_SHARES), registered=0.94, related=related)
+    kinds = np.array(_KIND_SHARES)
+    return Model(own, relative, other, kinds, registered=0.94, related=related, turned=TURNED)
 
 
 def _normal(shares: list[float]) -> Table:

@@ -15,7 +15,9 @@ from nicknames import NickNamer
 from rapidfuzz.distance import OSA, JaroWinkler
 
 _WORDS = re.compile(r"[a-z]+")
-_APOSTROPHES = re.compile(r"['`’ʼ]")
+# What parts words; anything else that is no letter is a slip within one.
+_PARTING = re.compile(r"[\s\-,./;&()\[\]+_]+")
+_LETTERS = str.maketrans("0123456789|!", "olzeasgtbgli")
 _SPELLINGS = (
     ("tch", "c"), ("sch", "s"), ("ck", "k"), ("ph", "f"), ("th", "t"), ("sz", "s"), ("sh", "s"),
     ("cz", "c"), ("ch", "c"), ("ks", "x"), ("kh", "k"), ("gh", "g"), ("dh", "d"), ("bh", "b"),
@@ -26,8 +28,22 @@ _SOFT_C = re.compile(r"c(?=[eiy])")
 _DOUBLED = re.compile(r"(.)\1+")
 _UNSOUNDED = re.compile(r"[aeiouyh]")
 
+# What is written where a name is not known, or not given yet.
+_NO_NAME = frozenset({
+    "adult", "anon", "anonymised", "anonymous", "baby", "boy", "brother", "child", "dad",
+    "daughter", "doe", "father", "female", "girl", "grandma", "grandpa", "home", "house",
+    "household", "husband", "infant", "inmate", "kid", "known", "lady", "male", "man",
+    "minor", "miss", "missing", "mom", "mother", "mr", "mrs", "ms", "mum", "na", "name",
+    "newborn", "nil", "no", "none", "not", "now", "occupant", "of", "one", "owner", "patient",
+    "person", "pupil", "recorded", "redacted", "refused", "resident", "respondent", "sibling",
+    "sister", "son", "spouse", "student", "surname", "tba", "tbc", "teen", "the", "three",
+    "triplet", "twin", "two", "unborn", "unk", "unknown", "unnamed", "wife", "withheld",
+    "woman", "xx", "xxx", "youth",
+})  # fmt: skip
+
 CLOSE_SIMILARITY = 0.93
 SOUND_SIMILARITY = 0.86
+RESEMBLING = 0.6
 
 
 class Name(NamedTuple):
@@ -36,16 +52,27 @@ class Name(NamedTuple):
     text: str
     parts: tuple[str, ...]
     skeletons: tuple[str, ...]
+    empty: bool = False
+    """It only says that a name is wanting ("Baby Boy"): it agrees, but it never disagrees."""
 
 
 @lru_cache(maxsize=60_000)
 def read_name(written: str) -> Name | None:
     """A name as it is compared, whatever its script; None where no letter is left."""
-    plain = _APOSTROPHES.sub("", anyascii(written)).lower()
-    parts = tuple(_WORDS.findall(plain))
+    plain = anyascii(written).lower()
+    words = (_read_word(word) for word in _PARTING.split(plain))
+    parts = tuple(word for word in words if word)
     if not parts:
         return None
-    return Name("".join(parts), parts, tuple(skeleton(part) for part in parts))
+    empty = plain.strip() == "n/a" or all(part in _NO_NAME for part in parts)
+    return Name("".join(parts), parts, tuple(skeleton(part) for part in parts), empty)
+
+
+def _read_word(word: str) -> str:
+    """Its letters; a figure among them is read as the letter that it looks like."""
+    if not word.isalpha() and _WORDS.search(word):
+        word = word.translate(_LETTERS)
+    return "".join(_WORDS.findall(word))
 
 
 @lru_cache(maxsize=60_000)
@@ -86,6 +113,12 @@ def sounds_alike(first: str, second: str) -> bool:
         or first.startswith(second)
         or second.startswith(first)
     )
+
+
+@lru_cache(maxsize=60_000)
+def resembles(first: str, second: str) -> bool:
+    """So many letters in common that one may be the other, badly written."""
+    return bool(OSA.normalized_similarity(first, second, score_cutoff=RESEMBLING) > 0.0)
 
 
 @lru_cache(maxsize=1)

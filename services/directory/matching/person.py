@@ -14,7 +14,8 @@ from anyascii import anyascii
 
 from services.directory.matching.names import Name, read_name
 
-_TOKENS = re.compile(r"\d+[a-z]?\b|[a-z]+")
+_TOKENS = re.compile(r"\d+(?:st|nd|rd|th)\b|\d+[a-z]?\b|[a-z]+")
+_HOUSE = re.compile(r"\d+[a-z]?")
 # How a street is called says little and is written in many ways.
 _UNSAID = frozenset({
     "st", "street", "rd", "road", "ave", "av", "avenue", "ln", "lane", "dr", "drive", "cl",
@@ -23,13 +24,20 @@ _UNSAID = frozenset({
     "view", "mews", "park", "the", "flat", "flt", "apartment", "apt", "unit", "house", "no",
     "number", "floor", "ground", "first",
 })  # fmt: skip
-_DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
+_DATE = re.compile(r"(\d{4})[-/. ](\d{1,2})[-/. ](\d{1,2})|(\d{4})(\d{2})(\d{2})")
+_BRITISH = re.compile(r"(?P<day>\d{1,2})[-/. ](?P<month>\d{1,2})[-/. ](?P<year>\d{4})")
 _MONTH = re.compile(r"(\d{4})-?(\d{2})")
 _YEAR = re.compile(r"(\d{4})")
+# Letters that a machine or an eye takes for figures; and a figure too many or too few.
+_FIGURES = str.maketrans("oOdDqQiIlL|!zZsSgGbB", "00000011111122556688")
+_NEARLY_A_DATE = range(7, 11)
 
 
 class Birth(NamedTuple):
-    """A birth date: `digits` YYYYMMDD, and how many of them are known (8, 6 or 4; 0: a guess)."""
+    """A birth date: `digits` YYYYMMDD, and how many of them are known (8, 6 or 4; 0: a guess).
+
+    A date that was written with a figure too many or too few has as many digits as it has.
+    """
 
     digits: str
     known: int = 8
@@ -119,16 +127,27 @@ def person_of_row(row: Mapping[str, str], ref: str) -> Person:
 
 @lru_cache(maxsize=50_000)
 def read_birth(written: str, precision: str = "exact") -> Birth | None:
-    """A birth date from ISO text, whole, month or year; an impossible day is kept as text."""
-    text = written.strip()
+    """A birth date from ISO text, whole, month or year; an impossible day is kept as text.
+
+    Letters that look like figures are read as such.
+    """
+    text = written.strip().translate(_FIGURES)
     known = {"exact": 8, "month": 6, "year": 4, "estimated": 0}[precision]
+    if british := _BRITISH.fullmatch(text):
+        return Birth(british["year"] + _two(british["month"]) + _two(british["day"]), known)
     if whole := _DATE.fullmatch(text):
-        return Birth("".join(whole.groups()), known)
+        year, first, last = (part for part in whole.groups() if part)
+        return Birth(year + _two(first) + _two(last), known)
     if month := _MONTH.fullmatch(text):
         return Birth("".join(month.groups()) + "01", min(known, 6))
     if year := _YEAR.fullmatch(text):
         return Birth(year[1] + "0101", min(known, 4))
-    return None
+    digits = "".join(mark for mark in text if mark.isdecimal())
+    return Birth(digits) if len(digits) in _NEARLY_A_DATE and len(digits) != 8 else None
+
+
+def _two(figures: str) -> str:
+    return figures.zfill(2)
 
 
 @lru_cache(maxsize=60_000)
@@ -136,8 +155,8 @@ def read_home(address: str, postcode: str) -> Home | None:
     """A home from its address line and its postcode, either of which may be empty."""
     code = "".join(mark for mark in postcode.upper() if mark.isalnum())
     tokens = _TOKENS.findall(anyascii(address).lower())
-    numbers = tuple(token for token in tokens if token[0].isdigit())
-    words = [token for token in tokens if not token[0].isdigit()]
+    numbers = tuple(token for token in tokens if _HOUSE.fullmatch(token))
+    words = [token for token in tokens if not _HOUSE.fullmatch(token)]
     said = [word for word in words if word not in _UNSAID] or words
     street = "".join(said)
     if not (code or numbers or street):

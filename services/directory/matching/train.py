@@ -7,7 +7,8 @@ small file moves little. The same data gives the same model.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,7 +24,7 @@ from services.directory.matching.fields import (
     FIELDS,
     MISSING,
 )
-from services.directory.matching.frequencies import Frequencies
+from services.directory.matching.frequencies import Frequencies, home_key
 from services.directory.matching.model import Model
 from services.directory.matching.person import Person
 
@@ -32,6 +33,7 @@ BELIEVED_RELATIVE = 40.0
 BELIEVED_OTHER = 200.0
 BELIEVED_ASKED = 50.0
 BELIEVED_ABSENT = 20.0
+BELIEVED_TURNED = 300.0
 ROUNDS = 25
 STRANGERS = 150_000
 RELATIVES = 60_000
@@ -47,7 +49,7 @@ class Pairs:
 
     levels: NDArray[np.int8]
     others: Floats
-    turned: Floats
+    straight: Floats
     kin: Floats
     starts: NDArray[np.int64]
     questions: int
@@ -61,7 +63,7 @@ class Pairs:
         return Pairs(
             np.array([one.levels for one in rows], dtype=np.int8).reshape(-1, len(FIELDS)),
             np.array([one.others for one in rows], dtype=np.float64).reshape(-1, len(FIELDS)),
-            np.array([one.turned for one in rows], dtype=np.float64),
+            np.array([one.straight for one in rows], dtype=np.float64),
             np.array([one.kin for one in rows], dtype=np.float64),
             starts,
             len(answers),
@@ -84,14 +86,12 @@ def measure_others(model: Model, people: Sequence[Person], common: Frequencies) 
 
 
 def measure_relatives(model: Model, people: Sequence[Person], common: Frequencies) -> Model:
-    """How often two children of one home agree in each level."""
-    homes: dict[str, list[int]] = {}
-    for at, person in enumerate(people):
-        if person.household:
-            homes.setdefault("h" + person.household, []).append(at)
-        elif person.home is not None and person.home.postcode and person.home.number:
-            homes.setdefault(f"p{person.home.postcode}/{person.home.number}", []).append(at)
-    together = [group for group in homes.values() if 1 < len(group) <= 8]
+    """How often two children of one home agree in each level, and how many have a relative.
+
+    Whoever is not registered is taken to have a registered relative as often as who is.
+    """
+    together = [group for group in _homes(people) if 1 < len(group) <= MOST_OF_A_HOME]
+    related = _count_related(people, together)
     random.Random(SEED).shuffle(together)  # noqa: S311 - the same order each time
     counts = np.zeros((2, len(FIELDS), MISSING + 1))
     seen = 0
@@ -111,10 +111,67 @@ def measure_relatives(model: Model, people: Sequence[Person], common: Frequencie
         _shares(believed, counted, BELIEVED_RELATIVE)
         for believed, counted in zip(model.relative, counts, strict=True)
     ]
-    return replace(model, relative=np.stack(tables))
+    return replace(model, relative=np.stack(tables), related=related)
 
 
 _APART = (1, 2)
+MOST_OF_A_HOME = 8
+FEW_HOMES = 0.3
+LEAST_RELATED = 0.001
+
+
+def _homes(people: Sequence[Person]) -> list[list[int]]:
+    """Who lives together, by household or house; of a register without either, by name and code."""
+    homes: dict[str, list[int]] = {}
+    housed = 0
+    for at, person in enumerate(people):
+        if person.household:
+            key = "h" + person.household
+        elif person.home is not None and person.home.postcode and person.home.number:
+            key = "p" + home_key(person.home)
+        else:
+            continue
+        housed += 1
+        homes.setdefault(key, []).append(at)
+    return list(homes.values()) if housed >= FEW_HOMES * len(people) else _namesakes(people)
+
+
+def _namesakes(people: Sequence[Person]) -> list[list[int]]:
+    """Who share family name and postcode, if more do than would by chance."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    names: Counter[str] = Counter()
+    codes: Counter[str] = Counter()
+    for at, person in enumerate(people):
+        family = person.names[0][1] if person.names else None
+        if family is None or person.home is None or not person.home.postcode:
+            continue
+        groups.setdefault((family.text, person.home.postcode), []).append(at)
+        names[family.text] += 1
+        codes[person.home.postcode] += 1
+    both = names.total()
+    by_chance = _pairs(names.values()) * _pairs(codes.values()) / max(_pairs([both]), 1)
+    together = _pairs(map(len, groups.values()))
+    return list(groups.values()) if together > TELLING * by_chance else []
+
+
+TELLING = 3.0
+"""So many times as often as by chance, and those who share a name and a postcode are families."""
+
+
+def _pairs(sizes: Iterable[int]) -> float:
+    return sum(size * (size - 1) / 2 for size in sizes)
+
+
+def _count_related(people: Sequence[Person], together: Sequence[Sequence[int]]) -> Floats:
+    """The shares of people with a co-twin, and with another brother or sister, on the register."""
+    twins = others = 0
+    for group in together:
+        births = Counter(people[at].birth for at in group)
+        born = [people[at].birth for at in group]
+        twins += sum(1 for birth in born if birth is not None and births[birth] > 1)
+        others += len(group) if len(births) > 1 else 0
+    shares = np.array((twins, others)) / max(len(people), 1)
+    return np.clip(shares, LEAST_RELATED, 0.45)
 
 
 def learn(model: Model, pairs: Pairs, people: int, rounds: int = ROUNDS) -> Model:
@@ -127,7 +184,7 @@ def learn(model: Model, pairs: Pairs, people: int, rounds: int = ROUNDS) -> Mode
     spread = -np.log(max(people, 1))
     for _ in range(rounds):
         weights = Weights.of(model)
-        own, relative = evidence(pairs.levels, pairs.others, pairs.turned, pairs.kin, weights)
+        own, relative = evidence(pairs.levels, pairs.others, pairs.straight, pairs.kin, weights)
         own += weights.kinds[:, None] + weights.registered + spread
         relative += weights.related[:, None] + spread
         top = np.maximum(own.max(axis=0), relative.max(axis=0))
@@ -152,12 +209,14 @@ def _restate(start: Model, pairs: Pairs, own: Floats, related: Floats, nobody: f
         tables.append(_shares(start.own[kind], counts, BELIEVED_OWN))
     kinds = own.sum(axis=1) + 20.0 * start.kinds
     found, absent = float(own.sum()), float(related.sum()) + nobody
+    turned = float(own[:, pairs.straight > 0.0].sum())
     registered = (found + BELIEVED_ASKED * start.registered) / (found + absent + BELIEVED_ASKED)
     return replace(
         start,
         own=np.stack(tables),
         kinds=kinds / kinds.sum(),
         registered=min(registered, 0.9995),
+        turned=(turned + BELIEVED_TURNED * start.turned) / (found + BELIEVED_TURNED),
         related=(related + BELIEVED_ABSENT * start.related) / (absent + BELIEVED_ABSENT),
     )
 
