@@ -62,9 +62,9 @@ def read_name(written: str) -> Name | None:
     plain = anyascii(written).lower()
     words = (_read_word(word) for word in _PARTING.split(plain))
     parts = tuple(word for word in words if word)
-    if not parts:
+    if not parts or plain.strip() == "n/a":
         return None
-    empty = plain.strip() == "n/a" or all(part in _NO_NAME for part in parts)
+    empty = all(part in _NO_NAME for part in parts)
     return Name("".join(parts), parts, tuple(skeleton(part) for part in parts), empty)
 
 

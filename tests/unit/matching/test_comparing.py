@@ -175,11 +175,15 @@ def test_frequencies_are_the_same_after_a_journey_through_text() -> None:
     assert again.given("ada") == common.given("ada")
 
 
-@pytest.mark.parametrize("said", ["Baby", "Baby Boy", "UNKNOWN", "Not Known", "Twin One", "n/a"])
+@pytest.mark.parametrize("said", ["Baby", "Baby Boy", "UNKNOWN", "Not Known", "Twin One"])
 def test_what_says_only_that_a_name_is_wanting_never_disagrees(said: str) -> None:
     assert level("given", person(said, "Sample"), person("Robin", "Sample")) == "missing"
     assert level("family", person("Robin", said), person("Robin", "Sample")) == "missing"
     assert level("given", person(said, "Sample"), person(said, "Sample")) == "same"
+
+
+def test_not_applicable_is_no_name() -> None:
+    assert read_name("N/A") is None
 
 
 def test_figures_and_marks_within_a_name_are_slips() -> None:
@@ -221,7 +225,7 @@ def test_a_street_that_is_called_by_its_number_has_no_house_number() -> None:
 
 
 def test_of_values_that_are_nearly_all_single_one_is_rarer_than_its_count() -> None:
-    """Good and Turing: in a register of 4,000 with 3,600 single birth dates, each is rarer than that."""
+    """Good and Turing: of 4,000 birth dates most are single, and so each is rarer than that."""
     dates = [
         f"19{10 + at // 336:02d}{1 + at // 28 % 12:02d}{1 + at % 28:02d}" for at in range(4_000)
     ]
