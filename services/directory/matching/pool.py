@@ -15,7 +15,9 @@ from services.directory.matching.person import Person
 
 MOST_BEHIND_A_KEY = 150
 """A key with more people says too little, and asking for them all would take too long."""
-MOST_CANDIDATES = 30
+MOST_CANDIDATES = 15
+LEAST_WEIGHT = 0.05
+"""Whoever's keys count less than this part of the best one's is not compared."""
 KEY_WORTH = 0.05
 """What any shared key counts, however many stand behind it."""
 
@@ -65,5 +67,9 @@ def rank(behind_keys: Iterable[Sequence[int]]) -> list[int]:
         weight = 1.0 / len(owners) + KEY_WORTH
         for owner in owners:
             weights[owner] = weights.get(owner, 0.0) + weight
-    best = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
+    least = LEAST_WEIGHT * max(weights.values(), default=0.0)
+    best = sorted(
+        (item for item in weights.items() if item[1] >= least),
+        key=lambda item: (-item[1], item[0]),
+    )
     return [owner for owner, _ in best[:MOST_CANDIDATES]]
