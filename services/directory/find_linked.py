@@ -80,7 +80,7 @@ async def find_linked(
     places = [place for event in events for place in _places(event)]
     if not places:
         return {}
-    found = await find_adults(session, [place.adult for place in places])
+    found = await find_adults(session, partnership, [place.adult for place in places])
     ids = {one.id for adults in found for one in adults}
     if not ids:
         return {}

@@ -18,7 +18,7 @@ from schemas.blocks import Child as SentChild
 from schemas.events import OrderRecorded, RelationshipAsserted
 from schemas.facts import EventAccepted, EventApplied
 from services.directory.ask import Question, ask_people
-from services.directory.find_adults import adult_keys
+from services.directory.key_adults import Described, write_adult_keys
 from services.directory.partnership import Partnership
 from services.directory.record_event import record_children
 from services.directory.register import RegisteredChild
@@ -32,10 +32,6 @@ _ADULT = text("""
     insert into directory.adult (id, given_name, family_name, date_of_birth, postcode, works_at,
         record_reference, recorded_at)
     values (:id, :given, :family, :born, :postcode, :works_at, :record_reference, :at)""")
-
-_KEYS = text("""
-    insert into directory.adult_key (key, adult)
-    select distinct k, cast(:id as uuid) from unnest(cast(:keys as uuid[])) k""")
 
 _RELATIONSHIP = text("""
     insert into directory.relationship (receipt, adult, child, kind, parental_responsibility,
@@ -111,9 +107,9 @@ async def _keep_relationship(
         "starts_on": said.starts_on,
         "ends_on": said.ends_on,
     }
-    keys = list(adult_keys(adult.name.given, adult.name.family, born, postcode))
     await session.execute(_ADULT, values)
-    await session.execute(_KEYS, {"id": values["id"], "keys": keys})
+    said_of = Described(values["given"], values["family"], born, postcode)
+    await write_adult_keys(session, values["id"], said_of)
     await session.execute(_RELATIONSHIP, values)
 
 

@@ -13,6 +13,7 @@ from services.directory import (
     claim_derived,
     find_adults,
     find_linked,
+    key_adults,
     read_family,
     report_links,
     withdraw_links,
@@ -35,8 +36,17 @@ ONE: dict[str, Any] = {
     "reason": "r",
     "source": "s",
     "agency": "a",
+    "id": ID,
     "answer": "x",
     "keys": [ID],
+    "alike": [7],
+    "described": [7],
+    "questions": [0],
+    "behind": 150,
+    "worth": 0.05,
+    "candidates": 30,
+    "version": 1,
+    "ids": [ID],
     "adults": [ID],
     "children": [ID],
     "households": ["h"],
@@ -46,8 +56,8 @@ ONE: dict[str, Any] = {
 }
 STATEMENTS: dict[str, TextClause] = {
     f"{module.__name__.rpartition('.')[2]}.{name}": statement
-    for module in (add_linked, claim_derived, find_adults, find_linked, read_family, report_links,
-                   withdraw_links)
+    for module in (add_linked, claim_derived, find_adults, find_linked, key_adults, read_family,
+                   report_links, withdraw_links)
     for name, statement in vars(module).items()
     # What is counted for a report is counted whole.
     if isinstance(statement, TextClause) and name != "_COUNT"
