@@ -148,6 +148,18 @@ async def test_one_who_may_be_either_of_two_is_a_question_about_both(known: Stag
     assert exactly.reasons == ["linked-child"]
 
 
+async def test_what_ended_for_one_of_two_who_are_alike_has_not_ended_for_the_other(
+    known: Stage,
+) -> None:
+    child = await known.child(household="house-1")
+    await known.feed(asserted(known, child, adult={"name": named("Zephan")}))
+    known.later(days=1)
+    uncle = {"name": named("Zephon")}
+    await known.feed(asserted(known, child, adult=uncle, kind="other", endsOn="2026-03-02"))
+    heard = await known.feed(incident(known, father={"name": named("Zephen")}))
+    assert heard.reasons == ["linked-child"]
+
+
 async def test_without_a_matcher_the_exact_rule_stands(stage: Stage) -> None:
     child = await assert_father(stage, adult={"address": HOME})
     misspelt = await stage.feed(incident(stage, father={"name": named("Sandi")}))
