@@ -41,10 +41,11 @@ adults_found_total = Counter(
     ["by", "certain"],
 )
 
-# An adult counts while its assertion stands, about a child of whom links may be made.
+# An adult counts while its assertion stands, about a child of whom links may be made. Looked at
+# adult by adult: without `offset 0` the planner may begin with every child there is.
 _STANDS = """exists (
     select 1 from directory.relationship r join directory.child c on c.id = r.child
-     where r.adult = a.id and r.withdrawn_at is null and not c.restricted)"""
+     where r.adult = a.id and r.withdrawn_at is null and not c.restricted offset 0)"""
 
 _FIND = text(f"""
     select k.key, f.*
@@ -60,14 +61,15 @@ _FIND_ALIKE = text(f"""
         select question, key
           from unnest(cast(:questions as int[]), cast(:alike as bigint[])) as a(question, key)),
     behind as materialized (
-        select a.question, k.those, cardinality(k.those) as n
+        select a.question, k.those
           from asked a cross join lateral (
                select array(select described from directory.adult_match_key where key = a.key
                              order by described limit :behind + 1) as those) k),
     weighed as (
-        select b.question, d.described, sum(1.0 / b.n + cast(:worth as numeric)) as weight
+        select b.question, d.described,
+               sum(1.0 / cardinality(b.those) + cast(:worth as numeric)) as weight
           from behind b cross join lateral unnest(b.those) as d(described)
-         where b.n between 1 and :behind
+         where cardinality(b.those) <= :behind
          group by b.question, d.described),
     placed as (
         select question, described,

@@ -74,3 +74,13 @@ async def test_a_statement_about_links_goes_by_an_index(stage: Stage, name: str)
         rows = await session.execute(text(f"explain {statement.text}"), values)
         plan = "\n".join(row[0] for row in rows)
     assert "Seq Scan" not in plan, plan
+
+
+async def test_adults_are_looked_at_from_their_keys_never_from_the_children(stage: Stage) -> None:
+    for statement in (find_adults._FIND, find_adults._FIND_ALIKE):
+        values = {key: ONE[key] for key in statement.compile().params}
+        async with stage.database.transaction() as session:
+            rows = await session.execute(text(f"explain {statement.text}"), values)
+            plan = "\n".join(row[0] for row in rows)
+        assert "relationship_adult" in plan, plan
+        assert "relationship_child" not in plan, plan
