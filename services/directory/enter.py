@@ -16,6 +16,7 @@ from services.directory.add_linked import add_linked
 from services.directory.address import address_children
 from services.directory.ask import Question, ask_people
 from services.directory.claim_derived import claim_derived
+from services.directory.doubts import note_doubt
 from services.directory.find_linked import find_linked
 from services.directory.keep_recognised import keep_recognised
 from services.directory.partnership import Partnership
@@ -63,7 +64,15 @@ async def enter_events(
                 recognised.append((event.receipt, position, answer))
         else:
             candidates = [candidate.id for candidate in answer.candidates]
-            questions.append(Question(event, answer.reason, position, candidates=candidates))
+            questions.append(
+                Question(
+                    event,
+                    answer.reason,
+                    position,
+                    candidates=candidates,
+                    detail=note_doubt(answer),
+                )
+            )
     await keep_recognised(session, partnership, recognised)
     cases, twice = _part_twins(cases)
     known: dict[UUID, set[UUID]] = {}

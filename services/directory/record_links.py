@@ -18,6 +18,7 @@ from schemas.blocks import Child as SentChild
 from schemas.events import OrderRecorded, RelationshipAsserted
 from schemas.facts import EventAccepted, EventApplied
 from services.directory.ask import Question, ask_people
+from services.directory.doubts import note_doubt
 from services.directory.key_adults import Described, write_adult_keys
 from services.directory.partnership import Partnership
 from services.directory.record_event import record_children
@@ -57,7 +58,10 @@ async def take_link(
     if isinstance(answer, Match):
         return await apply_link(session, partnership, event, answer.child)
     question = Question(
-        event, answer.reason, candidates=[candidate.id for candidate in answer.candidates]
+        event,
+        answer.reason,
+        candidates=[candidate.id for candidate in answer.candidates],
+        detail=note_doubt(answer),
     )
     return list(await ask_people(session, partnership, [question]))
 
