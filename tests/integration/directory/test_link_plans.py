@@ -16,6 +16,8 @@ from services.directory import (
     key_adults,
     read_family,
     report_links,
+    show_adults,
+    show_evidence,
     withdraw_links,
 )
 from tests.integration.directory.stage import NOW, Stage
@@ -57,7 +59,7 @@ ONE: dict[str, Any] = {
 STATEMENTS: dict[str, TextClause] = {
     f"{module.__name__.rpartition('.')[2]}.{name}": statement
     for module in (add_linked, claim_derived, find_adults, find_linked, key_adults, read_family,
-                   report_links, withdraw_links)
+                   report_links, show_adults, show_evidence, withdraw_links)
     for name, statement in vars(module).items()
     # What is counted for a report is counted whole.
     if isinstance(statement, TextClause) and name != "_COUNT"
