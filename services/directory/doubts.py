@@ -38,11 +38,12 @@ IN_WORDS = {
     "no-candidate": "Nothing that was sent points to a child of the register.",
     "adult-not-certain": "Whether an adult of the event is the one who is linked to the child.",
     "adult-in-another-part": "The adult's part in the event is another: it may be a neighbour.",
+    "link-asserted-since": "The link was asserted after the event.",
     "linked-child": "Linked to an adult of the event, and not known to live in one household.",
 }
 """Every code; those of `resolve` are reasons, those of the matcher and of links say more."""
 
-_OF_LINKS = ("adult-not-certain", "adult-in-another-part")
+_OF_LINKS = ("adult-not-certain", "adult-in-another-part", "link-asserted-since")
 # What exact identifiers say outweighs what is merely likely.
 _EXACT = ("contradicted", "identifiers-disagree", "same-child-twice", "match-undone", "unborn")
 

@@ -149,6 +149,29 @@ class LinkMissing(SQLModel, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=_At)
 
 
+class IncidentKey(SQLModel, table=True):
+    """By what recent incidents are found that name an adult; forgotten when links reach no more."""
+
+    metadata = metadata
+    __tablename__ = "incident_key"
+    __table_args__ = _OPTIONS
+
+    key: int = Field(primary_key=True, sa_type=BigInteger)
+    receipt: UUID = Field(primary_key=True)
+    noted_at: datetime = Field(sa_type=_At)
+
+
+class LinkNoted(SQLModel, table=True):
+    """An assertion that may reach back to recent incidents, until it was looked at."""
+
+    metadata = metadata
+    __tablename__ = "link_noted"
+    __table_args__ = _OPTIONS
+
+    relationship: UUID = Field(primary_key=True)
+    due_at: datetime = Field(sa_type=_At, description="From when; later, where it failed.")
+
+
 LINK_TABLES: tuple[type[SQLModel], ...] = (
     Adult,
     AdultKey,
@@ -158,5 +181,7 @@ LINK_TABLES: tuple[type[SQLModel], ...] = (
     Derived,
     DerivedLink,
     LinkMissing,
+    IncidentKey,
+    LinkNoted,
 )
 """Every table of this module, for the test that compares them with the database."""

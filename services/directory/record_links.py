@@ -20,6 +20,7 @@ from schemas.facts import EventAccepted, EventApplied
 from services.directory.ask import Question, ask_people
 from services.directory.doubts import note_doubt
 from services.directory.key_adults import Described, write_adult_keys
+from services.directory.note_links import note_link
 from services.directory.partnership import Partnership
 from services.directory.record_event import record_children
 from services.directory.register import RegisteredChild
@@ -83,6 +84,7 @@ async def apply_link(
         await _keep_order(session, event, values)
     elif not child.restricted:
         await _keep_relationship(session, event, values)
+        await note_link(session, partnership, event.receipt)
     return [EventApplied(receipt=event.receipt, key=event.key, at=partnership.clock())]
 
 

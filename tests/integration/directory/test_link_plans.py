@@ -14,6 +14,8 @@ from services.directory import (
     find_adults,
     find_linked,
     key_adults,
+    note_links,
+    reach_back,
     read_family,
     report_links,
     show_adults,
@@ -38,6 +40,10 @@ ONE: dict[str, Any] = {
     "reason": "r",
     "source": "s",
     "agency": "a",
+    "receipts": [ID],
+    "since": NOW,
+    "settled": NOW,
+    "again": NOW,
     "id": ID,
     "answer": "x",
     "keys": [ID],
@@ -58,8 +64,9 @@ ONE: dict[str, Any] = {
 }
 STATEMENTS: dict[str, TextClause] = {
     f"{module.__name__.rpartition('.')[2]}.{name}": statement
-    for module in (add_linked, claim_derived, find_adults, find_linked, key_adults, read_family,
-                   report_links, show_adults, show_evidence, withdraw_links)
+    for module in (add_linked, claim_derived, find_adults, find_linked, key_adults, note_links,
+                   reach_back, read_family, report_links, show_adults, show_evidence,
+                   withdraw_links)
     for name, statement in vars(module).items()
     # What is counted for a report is counted whole.
     if isinstance(statement, TextClause) and name != "_COUNT"

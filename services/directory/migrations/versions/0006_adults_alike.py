@@ -1,4 +1,4 @@
-"""By what adults of assertions are found in spite of slips of the hand.
+"""By what adults of assertions are found in spite of slips of the hand, and incidents by adults.
 
 Those who are there already get their keys from a task of the directory (`key_adults`), not here:
 keys are made by code. Until then they are found by exact name and birth date or postcode.
@@ -19,6 +19,17 @@ _STATEMENTS = (
         key bigint not null,
         described bigint not null,
         primary key (key, described))""",
+    # Whom recent incidents name, so that a link that is asserted late finds them; soon forgotten.
+    """create table directory.incident_key (
+        key bigint not null,
+        receipt uuid not null,
+        noted_at timestamptz not null,
+        primary key (key, receipt))""",
+    "create index incident_key_noted on directory.incident_key (noted_at)",
+    """create table directory.link_noted (
+        relationship uuid primary key,
+        due_at timestamptz not null)""",
+    "create index link_noted_due on directory.link_noted (due_at, relationship)",
 )
 
 
