@@ -29,7 +29,6 @@ from services.directory.matching.compare_facts import (
     P_TURNED,
 )
 from services.directory.matching.compare_names import (
-    F_OTHER,
     F_SAME,
     F_SOUND,
     G_FIRST,
@@ -165,7 +164,7 @@ def _compare(asked: Person, known: Person, told: AdultWeights) -> Comparison:
     others[AT_BIRTH] = 0.0
     if not told.named and compared.levels[AT_GIVEN] != MISSING:
         others[AT_GIVEN] = 0.0
-    return Comparison(compared.levels, tuple(others), compared.turned, compared.kin)
+    return Comparison(compared.levels, tuple(others), compared.straight, compared.kin)
 
 
 def _is_possible(compared: Comparison, asked: Person, known: Person) -> bool:
@@ -185,7 +184,7 @@ def _is_possible(compared: Comparison, asked: Person, known: Person) -> bool:
     if family <= F_SOUND or _is_initial(compared, AT_FAMILY):
         return True
     # Married, or known by another name: the birth date must say that it is the same.
-    return family == F_OTHER and given <= G_SOUND and birth == B_SAME
+    return family < MISSING and given <= G_SOUND and birth == B_SAME
 
 
 def _is_plain(compared: Comparison, asked: Person, known: Person) -> bool:
@@ -197,7 +196,7 @@ def _is_plain(compared: Comparison, asked: Person, known: Person) -> bool:
         return given <= G_SOUND and given != G_FIRST and family <= F_SOUND
     if birth not in _SLIPS or _is_generation_apart(asked, known):
         return False
-    exactly = given == G_SAME and family == F_SAME and not compared.turned
+    exactly = given == G_SAME and family == F_SAME and not compared.straight
     return exactly and place <= P_TURNED
 
 

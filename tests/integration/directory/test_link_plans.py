@@ -53,7 +53,7 @@ ONE: dict[str, Any] = {
     "behind": 150,
     "worth": 0.05,
     "candidates": 30,
-    "version": 1,
+    "version": 2,
     "ids": [ID],
     "adults": [ID],
     "children": [ID],
