@@ -45,13 +45,18 @@ async def add_linked(
     partnership: Partnership,
     events: Sequence[EventAccepted],
     linked: Mapping[UUID, Sequence[Linked]],
+    taken: Mapping[UUID, int] | None = None,
 ) -> tuple[list[Case], list[Question]]:
-    """The cases that are told at once, and the questions about the others; all of it kept."""
+    """The cases that are told at once, and the questions about the others; all of it kept.
+
+    taken: by receipt, the last position where a child has stood already.
+    """
     cases: list[Case] = []
     questions: list[Question] = []
     rows = []
     for event in events:
         first = len(event.data.get("children") or ())
+        first = max(first, (taken or {}).get(event.receipt, -1) + 1)
         for position, one in enumerate(linked.get(event.receipt, ()), start=first):
             if one.automatic:
                 cases.append(Case(event, position, one.child))

@@ -104,7 +104,10 @@ def create_router(
             if shown is None:
                 raise _unknown()
             seen: list[tuple[str, str | None]] = [(str(resolution), None)]
-            seen += [(str(resolution), str(one.child_id)) for one in shown.shown]
+            about = {one.child_id for one in shown.shown}
+            if shown.kept is not None and shown.kept.child_id is not None:
+                about.add(shown.kept.child_id)
+            seen += [(str(resolution), str(child)) for child in sorted(about)]
             await audit(session, who, "read-resolution", seen, purpose)
         response.headers["Cache-Control"] = "no-store"
         return shown

@@ -16,8 +16,10 @@ from services.directory.add_linked import add_linked
 from services.directory.address import address_children
 from services.directory.ask import Question, ask_people
 from services.directory.claim_derived import claim_derived
+from services.directory.doubts import note_doubt
 from services.directory.find_linked import find_linked
 from services.directory.keep_recognised import keep_recognised
+from services.directory.note_links import note_incidents
 from services.directory.partnership import Partnership
 from services.directory.record_enrolment import apply_enrolment
 from services.directory.record_event import record_children
@@ -63,12 +65,21 @@ async def enter_events(
                 recognised.append((event.receipt, position, answer))
         else:
             candidates = [candidate.id for candidate in answer.candidates]
-            questions.append(Question(event, answer.reason, position, candidates=candidates))
+            questions.append(
+                Question(
+                    event,
+                    answer.reason,
+                    position,
+                    candidates=candidates,
+                    detail=note_doubt(answer),
+                )
+            )
     await keep_recognised(session, partnership, recognised)
     cases, twice = _part_twins(cases)
     known: dict[UUID, set[UUID]] = {}
     for case in cases:
         known.setdefault(case.event.receipt, set()).add(case.child.id)
+    await note_incidents(session, partnership, events)
     linked = await find_linked(session, partnership, events, known)
     added, doubtful = await add_linked(session, partnership, events, linked)
     facts = await _enter(session, partnership, [*cases, *added], doubtful)

@@ -29,9 +29,10 @@ ADULT_AT = 18
 MOST_PER_HOUSEHOLD = 50
 
 _RELATIONSHIPS = text(f"""
-    select r.receipt as relationship, r.adult, r.kind, r.same_household, r.from_date, r.to_date,
-           r.sender, r.stated_at, c.household, {COLUMNS}
-      from unnest(cast(:adults as uuid[])) a(id)
+    select r.receipt as relationship, r.adult, a.described, r.kind, r.same_household, r.from_date,
+           r.to_date, r.sender, r.stated_at, c.household, {COLUMNS}
+      from unnest(cast(:adults as uuid[])) w(id)
+      join directory.adult a on a.id = w.id
       join directory.relationship r on r.adult = a.id and r.withdrawn_at is null
       join directory.child c on c.id = r.child and not c.restricted
      order by r.stated_at, r.receipt""")
@@ -80,7 +81,7 @@ async def find_linked(
     places = [place for event in events for place in _places(event)]
     if not places:
         return {}
-    found = await find_adults(session, [place.adult for place in places])
+    found = await find_adults(session, partnership, [place.adult for place in places])
     ids = {one.id for adults in found for one in adults}
     if not ids:
         return {}
@@ -98,6 +99,7 @@ async def find_linked(
                     for row in by_adult.get(one.id, ())
                 ),
                 today,
+                one_adult=certain,
             )
             for certain in (True, False)
         }
@@ -144,9 +146,12 @@ def _places(event: EventAccepted) -> list[_Place]:
     ]
 
 
-def _standing(rows: Iterable[Any], today: date) -> list[Any]:
-    """Of each agency the last word about each child, where that says that the link holds today."""
-    last = {(row.sender, row.id): row for row in rows}
+def _standing(rows: Iterable[Any], today: date, *, one_adult: bool) -> list[Any]:
+    """Of each agency the last word about each child, where that says that the link holds today.
+
+    Those who are not certain may be several adults: what is said of one says nothing of another.
+    """
+    last = {(row.sender, row.id, None if one_adult else row.described): row for row in rows}
     return [
         row
         for row in last.values()

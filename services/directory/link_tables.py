@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import DateTime, Integer
+from sqlalchemy import BigInteger, DateTime, Integer
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
@@ -32,10 +32,14 @@ class Adult(SQLModel, table=True):
     works_at: str | None = None
     record_reference: str | None = Field(default=None, description="The sender's; shown nowhere.")
     recorded_at: datetime = Field(sa_type=_At)
+    described: int | None = Field(
+        default=None, sa_type=BigInteger, description="The same for one name, birth date, postcode."
+    )
+    keyed: int = Field(default=0, description="For which version of the keys it has them; 0: none.")
 
 
 class AdultKey(SQLModel, table=True):
-    """By what an adult can be found."""
+    """By what an adult can be found exactly."""
 
     metadata = metadata
     __tablename__ = "adult_key"
@@ -43,6 +47,17 @@ class AdultKey(SQLModel, table=True):
 
     key: UUID = Field(primary_key=True)
     adult: UUID = Field(primary_key=True)
+
+
+class AdultMatchKey(SQLModel, table=True):
+    """By what adults so described are found in spite of slips of the hand (`matching.keys`)."""
+
+    metadata = metadata
+    __tablename__ = "adult_match_key"
+    __table_args__ = _OPTIONS
+
+    key: int = Field(primary_key=True, sa_type=BigInteger)
+    described: int = Field(primary_key=True, sa_type=BigInteger)
 
 
 class Relationship(SQLModel, table=True):
@@ -134,13 +149,39 @@ class LinkMissing(SQLModel, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=_At)
 
 
+class IncidentKey(SQLModel, table=True):
+    """By what recent incidents are found that name an adult; forgotten when links reach no more."""
+
+    metadata = metadata
+    __tablename__ = "incident_key"
+    __table_args__ = _OPTIONS
+
+    key: int = Field(primary_key=True, sa_type=BigInteger)
+    receipt: UUID = Field(primary_key=True)
+    noted_at: datetime = Field(sa_type=_At)
+
+
+class LinkNoted(SQLModel, table=True):
+    """An assertion that may reach back to recent incidents, until it was looked at."""
+
+    metadata = metadata
+    __tablename__ = "link_noted"
+    __table_args__ = _OPTIONS
+
+    relationship: UUID = Field(primary_key=True)
+    due_at: datetime = Field(sa_type=_At, description="From when; later, where it failed.")
+
+
 LINK_TABLES: tuple[type[SQLModel], ...] = (
     Adult,
     AdultKey,
+    AdultMatchKey,
     Relationship,
     CourtOrder,
     Derived,
     DerivedLink,
     LinkMissing,
+    IncidentKey,
+    LinkNoted,
 )
 """Every table of this module, for the test that compares them with the database."""

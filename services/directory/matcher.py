@@ -9,10 +9,12 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from sqlalchemy import text
 
 from chassis.database import Session
+from services.directory.judge_adults import AdultWeights, weigh_adults
 from services.directory.matching.choose import Weights
 from services.directory.matching.frequencies import Frequencies, name_of
 from services.directory.matching.keys import VERSION
@@ -45,6 +47,11 @@ class Learnt:
     def people(self) -> int:
         """How many the register held when it was measured."""
         return self.common.people
+
+    @cached_property
+    def adults(self) -> AdultWeights:
+        """What the adults of assertions are weighed with; made once a version."""
+        return weigh_adults(self.model, self.common)
 
 
 class Matcher:

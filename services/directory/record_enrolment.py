@@ -19,6 +19,7 @@ from schemas.blocks import EducationStatus as Status
 from schemas.facts import EventAccepted, EventApplied
 from schemas.organisations import OrganisationKind
 from services.directory.ask import Question, ask_people
+from services.directory.doubts import note_doubt
 from services.directory.organisations import Needs, Present, read_organisations
 from services.directory.partnership import Partnership
 from services.directory.record_event import record_children
@@ -83,7 +84,10 @@ async def take_enrolment(
         child = await register_child(session, partnership, sent)
         return await apply_enrolment(session, partnership, event, child)
     question = Question(
-        event, answer.reason, candidates=[candidate.id for candidate in answer.candidates]
+        event,
+        answer.reason,
+        candidates=[candidate.id for candidate in answer.candidates],
+        detail=note_doubt(answer),
     )
     return list(await ask_people(session, partnership, [question]))
 

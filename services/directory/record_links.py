@@ -18,7 +18,9 @@ from schemas.blocks import Child as SentChild
 from schemas.events import OrderRecorded, RelationshipAsserted
 from schemas.facts import EventAccepted, EventApplied
 from services.directory.ask import Question, ask_people
-from services.directory.find_adults import adult_keys
+from services.directory.doubts import note_doubt
+from services.directory.key_adults import Described, write_adult_keys
+from services.directory.note_links import note_link
 from services.directory.partnership import Partnership
 from services.directory.record_event import record_children
 from services.directory.register import RegisteredChild
@@ -32,10 +34,6 @@ _ADULT = text("""
     insert into directory.adult (id, given_name, family_name, date_of_birth, postcode, works_at,
         record_reference, recorded_at)
     values (:id, :given, :family, :born, :postcode, :works_at, :record_reference, :at)""")
-
-_KEYS = text("""
-    insert into directory.adult_key (key, adult)
-    select distinct k, cast(:id as uuid) from unnest(cast(:keys as uuid[])) k""")
 
 _RELATIONSHIP = text("""
     insert into directory.relationship (receipt, adult, child, kind, parental_responsibility,
@@ -61,7 +59,10 @@ async def take_link(
     if isinstance(answer, Match):
         return await apply_link(session, partnership, event, answer.child)
     question = Question(
-        event, answer.reason, candidates=[candidate.id for candidate in answer.candidates]
+        event,
+        answer.reason,
+        candidates=[candidate.id for candidate in answer.candidates],
+        detail=note_doubt(answer),
     )
     return list(await ask_people(session, partnership, [question]))
 
@@ -83,6 +84,7 @@ async def apply_link(
         await _keep_order(session, event, values)
     elif not child.restricted:
         await _keep_relationship(session, event, values)
+        await note_link(session, partnership, event.receipt)
     return [EventApplied(receipt=event.receipt, key=event.key, at=partnership.clock())]
 
 
@@ -111,9 +113,9 @@ async def _keep_relationship(
         "starts_on": said.starts_on,
         "ends_on": said.ends_on,
     }
-    keys = list(adult_keys(adult.name.given, adult.name.family, born, postcode))
     await session.execute(_ADULT, values)
-    await session.execute(_KEYS, {"id": values["id"], "keys": keys})
+    said_of = Described(values["given"], values["family"], born, postcode)
+    await write_adult_keys(session, values["id"], said_of)
     await session.execute(_RELATIONSHIP, values)
 
 

@@ -40,10 +40,14 @@ class Match(NamedTuple):
 
 
 class Unresolved(NamedTuple):
-    """A person must say who it is; `candidates` are whom they may look at first."""
+    """A person must say who it is; `candidates` are whom they may look at first.
+
+    `judged`: what the matcher says of it, where it was asked.
+    """
 
     reason: str
     candidates: tuple[RegisteredChild, ...] = ()
+    judged: Judgement | None = None
 
 
 class Asked(NamedTuple):
@@ -93,7 +97,8 @@ async def _show_possible(
         possible = await find_possible(session, [asked[position] for position in open_ones])
         for position, candidates in zip(open_ones, possible, strict=True):
             if candidates:
-                answers[position] = Unresolved("possible-candidates", candidates)
+                judged = answers[position].judged
+                answers[position] = Unresolved("possible-candidates", candidates, judged)
     return answers
 
 
@@ -139,13 +144,15 @@ def _answer(
     ]
     if judged.status == "match" and shown:
         return Match(shown[0], "likeness", judged)
-    if not shown or judged.status == "none" or not isinstance(before, Unresolved):
+    if not isinstance(before, Unresolved):
         return before
+    if not shown or judged.status == "none":
+        return before._replace(judged=judged)
     reason = "several-candidates" if judged.status == "many" else "possible-candidates"
     if judged.doubt in _NUMBER_DOUBTED:
         reason = "contradicted"
     everyone = {child.id: child for child in (*shown, *before.candidates)}
-    return Unresolved(reason, tuple(everyone.values()))
+    return Unresolved(reason, tuple(everyone.values()), judged)
 
 
 _NUMBER_DOUBTED = ("number-contradicted", "number-of-a-relative")

@@ -38,7 +38,9 @@ class DirectorySettings(Group):
     urgent_minutes: int = Field(default=30, ge=1, description="To decide about an urgent event.")
     working_days: int = Field(default=1, ge=1, description="To decide about any other.")
     readdress_days: int = Field(
-        default=28, ge=0, description="How long an event is told again to a school learnt of late."
+        default=28,
+        ge=0,
+        description="How long a school or a link that is learnt of late still counts for an event.",
     )
     most_tries: int = Field(
         default=60, ge=0, description="Dry runs of the matcher by one reviewer's key …"

@@ -13,16 +13,19 @@ from pydantic import Field
 from sqlalchemy import text
 
 from chassis.database import Session
-from schemas.blocks import Child as SentChild
 from schemas.facts import EventAccepted
 from schemas.model import Model
 from schemas.profiles.texts import child_item, told_texts
 from services.directory.decide import possible_decisions, sent_child
+from services.directory.doubts import IN_WORDS, doubt_of, noted_doubt
+from services.directory.matching.explain import Step
 from services.directory.partnership import Partnership
 from services.directory.record_event import read_event
-from services.directory.register import RegisteredChild, read_children, same_name
-from services.directory.resolve import Asked, Match, contradicts, resolve_children
+from services.directory.register import read_children
 from services.directory.retract import IDENTITY_REASONS
+from services.directory.show_adults import AdultShown, show_adults
+from services.directory.show_evidence import CandidateShown, StepShown, show_candidates, show_steps
+from services.directory.show_who import Who, find_who
 from services.directory.situation import is_derived, parents_of
 
 
@@ -41,20 +44,20 @@ class ResolutionSummary(Model):
     decide_by: datetime
     overdue: bool
     decisions: tuple[str, ...] = Field(description="What may be answered.")
+    doubt: str | None = Field(description="Why a person is asked about the child, as a code.")
+    doubt_words: str | None = Field(description="The same in words.")
 
 
-class CandidateShown(Model):
-    """A child of the register beside what the sender says: which fields agree."""
+class RecognitionShown(Model):
+    """How the matcher recognised this child at the time, as it was kept: levels, no value."""
 
-    child_id: UUID
-    given_name: str
-    family_name: str
-    date_of_birth: str | None
-    sex: str | None
-    nhs_number: str | None
-    upn: str | None
-    postcode: str | None
-    agrees: dict[str, bool] = Field(description="Only fields that both sides know.")
+    status: str
+    child_id: UUID | None
+    probability: float
+    margin: float
+    steps: tuple[StepShown, ...]
+    matcher: str = Field(description="The version that decided.")
+    recognised_at: datetime
 
 
 class ResolutionShown(ResolutionSummary):
@@ -67,7 +70,18 @@ class ResolutionShown(ResolutionSummary):
     occurred_at: datetime
     sent: dict[str, Any] | None = Field(description="The sender's block about the child.")
     texts: dict[str, str] = Field(description="Held texts, by pointer.")
-    shown: tuple[CandidateShown, ...]
+    shown: tuple[CandidateShown, ...] = Field(description="Who it may be, best first.")
+    not_registered: float | None = Field(
+        description="That it is nobody on the register, brothers and sisters of `shown` included; "
+        "none where nothing was weighed."
+    )
+    matcher: str | None = Field(description="The version that weighed it now.")
+    adults: tuple[AdultShown, ...] = Field(
+        description="Of a derived child: how the adults agree through whom it was found."
+    )
+    kept: RecognitionShown | None = Field(
+        description="How the matcher had recognised this child, if it once did."
+    )
     pending: tuple[dict[str, Any], ...] = Field(description="Who is told on release.")
     decision: str | None = None
     decided_at: datetime | None = None
@@ -77,7 +91,7 @@ class ResolutionShown(ResolutionSummary):
 
 _COLUMNS = """r.id, r.receipt, e.type as event_type, e.sender, r.child_index, r.reason,
     jsonb_array_length(r.candidates) as candidates, r.state, r.queued_at, r.decide_by,
-    r.overdue_at is not null as overdue"""
+    r.overdue_at is not null as overdue, r.detail"""
 
 _MINE = """(r.recipients = '[]' or cast(:all as boolean)
     or exists (select 1 from jsonb_array_elements(r.recipients) one
@@ -91,12 +105,19 @@ _LIST = text(f"""
      order by r.decide_by, r.id limit :most""")
 
 _ONE = text(f"""
-    select {_COLUMNS}, r.detail, r.candidates as candidate_ids, r.pending, r.child_id, r.decision,
-           r.decided_at, r.reopens, r.undone_at
+    select {_COLUMNS}, r.candidates as candidate_ids, r.pending, r.child_id, r.decision,
+           r.decided_child, r.decided_at, r.reopens, r.undone_at
       from directory.resolution r join directory.event e using (receipt)
      where r.id = :id and {_MINE}""")
 
 _SEES = text(f"select 1 from directory.resolution r where r.id = :id and {_MINE}")
+
+_KEPT = text("""
+    select g.status, g.child as child_id, g.probability, g.margin, g.steps, g.matcher,
+           g.recognised_at
+      from directory.recognition g join directory.child c on c.id = g.child and not c.restricted
+     where g.receipt = :receipt and g.child_index = :position
+     order by g.recognised_at desc limit 1""")
 
 _PLACE = text("select decide_by from directory.resolution where id = :id")
 
@@ -111,7 +132,10 @@ async def list_open(
     rows = await session.execute(
         _LIST, {**mine, "after_at": at, "after_id": after if at else None, "most": most}
     )
-    return [ResolutionSummary.model_validate(_plain(row)) for row in rows]
+    return [
+        ResolutionSummary.model_validate(_plain(row, noted_doubt(row.reason, row.detail)))
+        for row in rows
+    ]
 
 
 async def may_see(session: Session, mine: dict[str, Any], resolution: UUID) -> bool:
@@ -123,7 +147,10 @@ async def may_see(session: Session, mine: dict[str, Any], resolution: UUID) -> b
 async def show_one(
     session: Session, partnership: Partnership, mine: dict[str, Any], resolution: UUID
 ) -> ResolutionShown | None:
-    """One question; who it may be is looked up anew, for the register goes on."""
+    """One question; who it may be is looked up and weighed anew, for the register goes on.
+
+    What was decided is shown as it stood: with those who could be chosen, and weighed no more.
+    """
     row = (await session.execute(_ONE, {**mine, "id": resolution})).first()
     if row is None:
         return None
@@ -132,30 +159,36 @@ async def show_one(
         return None
     event = recorded.event
     derived = is_derived(event, row.child_index)
-    about_identity = row.reason in IDENTITY_REASONS
-    children: list[RegisteredChild] = []
+    who = Who()
+    adults: list[AdultShown] = []
     if derived and row.child_id is not None:
         known = await read_children(session, [row.child_id])
-        children = [child for child in known.values() if not child.restricted]
-    elif about_identity:
-        ids = [UUID(one) for one in row.candidate_ids]
-        known = await read_children(session, ids)
-        children = [known[one] for one in ids if one in known and not known[one].restricted]
-        (answer,) = await resolve_children(
-            session, partnership, [Asked(sent_child(event, row.child_index), 0, parents_of(event))]
-        )
-        found = (answer.child,) if isinstance(answer, Match) else answer.candidates
-        seen = {child.id for child in children}
-        children += [one for one in found if one.id not in seen and not one.restricted]
+        who.children = [child for child in known.values() if not child.restricted]
+        if who.children and row.state == "open":
+            adults = await show_adults(session, partnership, event, row.child_id)
+    elif row.reason in IDENTITY_REASONS:
+        who = await find_who(session, partnership, event, row)
+    sent = None if derived else sent_child(event, row.child_index)
+    parents = () if derived else parents_of(event)
+    weighed = who.weighed
+    doubt = noted_doubt(row.reason, row.detail)
+    if weighed is not None:
+        doubt = doubt_of(row.reason, weighed.judged)
     return ResolutionShown.model_validate(
         {
-            **_plain(row),
+            **_plain(row, doubt),
             "derived": derived,
             "detail": row.detail,
             "occurred_at": event.occurred_at,
             "sent": _sent(event, row.child_index),
             "texts": _texts(event, row.child_index, row.detail),
-            "shown": [_beside(event, row.child_index, child) for child in children],
+            "shown": await show_candidates(
+                session, partnership, sent, parents, who.children, weighed
+            ),
+            "not_registered": round(weighed.judged.unknown, 6) if weighed is not None else None,
+            "matcher": weighed.learnt.version if weighed is not None else None,
+            "adults": adults,
+            "kept": await _read_kept(session, row),
             "pending": row.pending,
             "decision": row.decision,
             "decided_at": row.decided_at,
@@ -165,12 +198,33 @@ async def show_one(
     )
 
 
-def _plain(row: Any) -> dict[str, Any]:
+async def _read_kept(session: Session, row: Any) -> RecognitionShown | None:
+    values = {"receipt": row.receipt, "position": row.child_index or 0}
+    kept = (await session.execute(_KEPT, values)).first()
+    if kept is None or row.reason not in IDENTITY_REASONS:
+        return None
+    return RecognitionShown(
+        status=kept.status,
+        child_id=kept.child_id,
+        probability=round(kept.probability, 6),
+        margin=round(kept.margin, 6),
+        steps=show_steps(Step(**one) for one in kept.steps),
+        matcher=kept.matcher,
+        recognised_at=kept.recognised_at,
+    )
+
+
+def _plain(row: Any, doubt: str | None) -> dict[str, Any]:
     names = ("id", "receipt", "event_type", "sender", "child_index", "reason", "candidates",
              "state", "queued_at", "decide_by", "overdue")  # fmt: skip
     shown = {name: getattr(row, name) for name in names}
     decisions = sorted(possible_decisions(row.reason)) if row.state == "open" else []
-    return {**shown, "decisions": [decision.value for decision in decisions]}
+    return {
+        **shown,
+        "decisions": [decision.value for decision in decisions],
+        "doubt": doubt,
+        "doubt_words": IN_WORDS.get(doubt) if doubt is not None else None,
+    }
 
 
 def _sent(event: EventAccepted, position: int | None) -> dict[str, Any] | None:
@@ -186,34 +240,3 @@ def _texts(event: EventAccepted, position: int | None, held: list[str]) -> dict[
         return {}
     told = told_texts(event.event_type, event.data, position)
     return {pointer: said for pointer, said in told if pointer in held}
-
-
-def _beside(event: EventAccepted, position: int | None, child: RegisteredChild) -> CandidateShown:
-    sent = SentChild() if is_derived(event, position) else sent_child(event, position)
-    name, address = sent.name, sent.address
-    pairs = {
-        "givenName": (name.given if name else None, child.given_name),
-        "familyName": (name.family if name else None, child.family_name),
-    }
-    agrees = {key: same_name(*pair) for key, pair in pairs.items() if all(pair)}
-    if sent.date_of_birth is not None and child.date_of_birth is not None:
-        agrees["dateOfBirth"] = not contradicts(sent.date_of_birth, child.date_of_birth)
-    for key, mine, theirs in (
-        ("nhsNumber", sent.valid_nhs_number, child.nhs_number),
-        ("upn", sent.valid_upn, child.upn),
-        ("postcode", address.normal_postcode if address else None, child.postcode),
-        ("sex", sent.sex, child.sex),
-    ):
-        if mine and theirs:
-            agrees[key] = mine == theirs
-    return CandidateShown(
-        child_id=child.id,
-        given_name=child.given_name,
-        family_name=child.family_name,
-        date_of_birth=child.date_of_birth.isoformat() if child.date_of_birth else None,
-        sex=child.sex,
-        nhs_number=child.nhs_number,
-        upn=child.upn,
-        postcode=child.postcode,
-        agrees=agrees,
-    )

@@ -1,5 +1,5 @@
-"""Looks for questions that nobody answered in time, and tells the next who can act: once each; and
-for children who moved, so that their recent events are told to their school.
+"""Looks for questions that nobody answered in time, and tells the next who can act: once each; for
+children who moved, so that their school is told of recent events; and for links asserted late.
 
 A clock is a row: a sweep that was missed is made up by the next one.
 """
@@ -21,6 +21,7 @@ from services.directory.ask import REVIEWER_RULE, address
 from services.directory.listen import publish
 from services.directory.organisations import Needs, read_organisations
 from services.directory.partnership import Partnership
+from services.directory.reach_back import claim_link, reach_back
 from services.directory.readdress import claim_mover, readdress_mover
 
 log = logger("directory.sweep")
@@ -44,6 +45,7 @@ def sweep_tasks(database: Database, partnership: Partnership) -> list[Task]:
     return [
         Task("directory-sweep", partial(_sweep_for_ever, database, partnership)),
         Task("directory-readdress", partial(_readdress_for_ever, database, partnership)),
+        Task("directory-reach-back", partial(_reach_back_for_ever, database, partnership)),
     ]
 
 
@@ -71,6 +73,23 @@ async def readdress_one(database: Database, partnership: Partnership) -> bool:
         async with database.transaction() as session:
             await publish(session, await readdress_mover(session, partnership, mover), {})
     return mover is not None
+
+
+async def _reach_back_for_ever(database: Database, partnership: Partnership) -> None:
+    while True:
+        while await reach_back_once(database, partnership):
+            pass
+        await asyncio.sleep(partnership.settings.sweep_seconds)
+
+
+async def reach_back_once(database: Database, partnership: Partnership) -> bool:
+    """Let one link that was asserted late reach back; False when there is none."""
+    async with database.transaction() as session:
+        link = await claim_link(session, partnership)
+    if link is not None:
+        async with database.transaction() as session:
+            await publish(session, await reach_back(session, partnership, link), {})
+    return link is not None
 
 
 async def tell_overdue(session: Session, partnership: Partnership) -> int:

@@ -20,6 +20,7 @@ from schemas.blocks import Child as SentChild
 from schemas.blocks import PersonName
 from schemas.model import Model
 from schemas.reading import Words
+from services.directory.doubts import IN_WORDS, doubt_of_judgement
 from services.directory.matcher import Learnt
 from services.directory.matching.explain import explain
 from services.directory.matching.judge import Judgement, worth_showing
@@ -27,6 +28,7 @@ from services.directory.partnership import Partnership
 from services.directory.read_people import person_sent
 from services.directory.recognise import Asked, recognise_children
 from services.directory.reviewer import Authorization, audit, authenticate, read_body_of
+from services.directory.show_evidence import StepShown, show_steps
 from services.directory.tables import Credential
 
 BODY_LIMIT_BYTES = 32 * 1024
@@ -47,18 +49,11 @@ class TryBody(Model):
     parents: Annotated[tuple[PersonName, ...], Field(max_length=4)] = ()
 
 
-class StepShown(Model):
-    """How one field agrees, and the bits that this speaks for it (one bit doubles the odds)."""
-
-    field: str
-    words: str
-    bits: float
-
-
 class CandidateTried(Model):
     """Somebody of the register, without a name: how probable, and why."""
 
     probability: float
+    relative: float = Field(description="That it is an unregistered brother or sister of this one.")
     steps: tuple[StepShown, ...]
 
 
@@ -67,7 +62,8 @@ class Tried(Model):
 
     status: str = Field(description="match, potential, many, none")
     not_registered: float = Field(description="That it is nobody on the register.")
-    doubt: str | None = Field(description="Why a person is asked although one is probable enough.")
+    doubt: str | None = Field(description="Why a person would be asked, as a code.")
+    doubt_words: str | None = Field(description="The same in words.")
     candidates: tuple[CandidateTried, ...]
     matcher: str = Field(description="The version that decided.")
 
@@ -113,17 +109,17 @@ async def _count(session: Session, partnership: Partnership, who: Credential) ->
 
 
 def _shown(judged: Judgement, learnt: Learnt) -> Tried:
+    doubt = doubt_of_judgement(judged)
     return Tried(
         status=judged.status,
         not_registered=round(judged.unknown, 6),
-        doubt=judged.doubt,
+        doubt=doubt,
+        doubt_words=IN_WORDS[doubt] if doubt is not None else None,
         candidates=tuple(
             CandidateTried(
                 probability=round(one.probability, 6),
-                steps=tuple(
-                    StepShown(field=step.field, words=step.words, bits=round(step.bits, 1))
-                    for step in explain(one.comparison, learnt.weights, learnt.people)
-                ),
+                relative=round(one.relative, 6),
+                steps=show_steps(explain(one.comparison, learnt.weights, learnt.people)),
             )
             for one in worth_showing(judged)
         ),

@@ -51,6 +51,9 @@ ANSWERED = ("decided", "undone")
 LINKED_CHILD = "linked-child"
 """Why a person looks at a child whom the sender did not list (`services.directory.add_linked`)."""
 
+NO_CHILD_KNOWN = "no-child-known"
+"""Of an incident that named adults only; a link that is asserted later may still find a child."""
+
 _EVENT = text("""
     select receipt, type, version, occurred_at, accepted_at, due_at, supersedes, flags
       from intake.event where receipt = :receipt and organisation = :organisation""")
@@ -125,7 +128,7 @@ def describe_progress(
         state = "retracted"
     elif any(one.state not in ANSWERED for one in asked):
         state = "needs-person"
-    elif applied is not None:
+    elif applied is not None and not (children and applied.outcome == NO_CHILD_KNOWN):
         state = "applied"
     else:
         state = "addressed" if children else "accepted"

@@ -13,8 +13,13 @@ from services.directory import (
     claim_derived,
     find_adults,
     find_linked,
+    key_adults,
+    note_links,
+    reach_back,
     read_family,
     report_links,
+    show_adults,
+    show_evidence,
     withdraw_links,
 )
 from tests.integration.directory.stage import NOW, Stage
@@ -35,8 +40,21 @@ ONE: dict[str, Any] = {
     "reason": "r",
     "source": "s",
     "agency": "a",
+    "receipts": [ID],
+    "since": NOW,
+    "settled": NOW,
+    "again": NOW,
+    "id": ID,
     "answer": "x",
     "keys": [ID],
+    "alike": [7],
+    "described": [7],
+    "questions": [0],
+    "behind": 150,
+    "worth": 0.05,
+    "candidates": 30,
+    "version": 2,
+    "ids": [ID],
     "adults": [ID],
     "children": [ID],
     "households": ["h"],
@@ -46,7 +64,8 @@ ONE: dict[str, Any] = {
 }
 STATEMENTS: dict[str, TextClause] = {
     f"{module.__name__.rpartition('.')[2]}.{name}": statement
-    for module in (add_linked, claim_derived, find_adults, find_linked, read_family, report_links,
+    for module in (add_linked, claim_derived, find_adults, find_linked, key_adults, note_links,
+                   reach_back, read_family, report_links, show_adults, show_evidence,
                    withdraw_links)
     for name, statement in vars(module).items()
     # What is counted for a report is counted whole.
@@ -64,3 +83,13 @@ async def test_a_statement_about_links_goes_by_an_index(stage: Stage, name: str)
         rows = await session.execute(text(f"explain {statement.text}"), values)
         plan = "\n".join(row[0] for row in rows)
     assert "Seq Scan" not in plan, plan
+
+
+async def test_adults_are_looked_at_from_their_keys_never_from_the_children(stage: Stage) -> None:
+    for statement in (find_adults._FIND, find_adults._FIND_ALIKE):
+        values = {key: ONE[key] for key in statement.compile().params}
+        async with stage.database.transaction() as session:
+            rows = await session.execute(text(f"explain {statement.text}"), values)
+            plan = "\n".join(row[0] for row in rows)
+        assert "relationship_adult" in plan, plan
+        assert "relationship_child" not in plan, plan

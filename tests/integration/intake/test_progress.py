@@ -252,6 +252,20 @@ async def test_applied_and_retracted_events_say_so(intake: Intake) -> None:
     assert (told["state"], told["retracted"]["byReceipt"]) == ("retracted", str(by))
 
 
+async def test_an_incident_whose_child_is_found_late_is_addressed(intake: Intake) -> None:
+    receipt = await posted(intake, "late")
+    said = [
+        EventApplied(receipt=receipt, key="k", at=at(1), outcome="no-child-known"),
+        EventAddressed(
+            **about(receipt), child_index=0, child_id=CHILD, derived=True, identity=None,
+            recipients=(), data={},
+        ),
+    ]  # fmt: skip
+    for count, state in ((1, "applied"), (2, "addressed")):
+        await hear(intake.database, [fact_of(one, "directory") for one in said[:count]], 50)
+        assert (await intake.get(f"/v1/events/{receipt}")).json()["state"] == state
+
+
 async def test_only_the_sender_sees_it_and_every_read_leaves_a_trace(intake: Intake) -> None:
     receipt = await posted(intake, "mine")
     await hear(intake.database, story(receipt), 50)
