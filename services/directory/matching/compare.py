@@ -21,6 +21,7 @@ from services.directory.matching.compare_names import (
     F_CLOSE,
     F_INITIAL,
     F_PART,
+    F_RESEMBLES,
     F_SAME,
     F_SOUND,
     G_CLOSE,
@@ -28,6 +29,8 @@ from services.directory.matching.compare_names import (
     G_INITIAL,
     G_PART,
     G_SOUND,
+    W_ALIKE,
+    W_FAMILY,
     W_GIVEN,
     W_SAME,
     compare_family,
@@ -48,6 +51,9 @@ many bear may be one that is set before every brother's."""
 
 SAME_DOOR = log(1 / 30)
 """How often two houses of one postcode have the same number."""
+
+OTHER_PARENT = log(0.7)
+"""How often a parent of another name bears the family name on which the children agree."""
 
 BY_CHANCE = -1e-9
 """A relative's given name agrees as a stranger's does."""
@@ -173,17 +179,28 @@ def _by_chance(mine: Home, theirs: Home, common: Frequencies) -> float:
 
 
 def _compare_guardians(asked: Person, known: Person, common: Frequencies) -> tuple[int, float]:
-    """The best of all pairs; the family name counts only where it is not the child's own."""
-    best, other = MISSING, 0.0
+    """The best of all pairs; a family name says nothing more where it is the child's own."""
+    best, pair = MISSING, None
     for mine in asked.guardians:
         for theirs in known.guardians:
             level = compare_guardian(mine, theirs)
             if level < best:
-                best = level
-                other = 0.0
-                if level <= W_GIVEN and theirs[0] is not None:
-                    other = common.guardian(theirs[0].parts[0])
-    return best, other
+                best, pair = level, (mine, theirs)
+    if pair is None:
+        return MISSING, 0.0
+    (given, family), (known_given, _) = pair
+    if best == W_FAMILY and any(
+        compare_family(family, own) < F_RESEMBLES for _, own in asked.names
+    ):
+        # The other parent, who bears the child's name: strangers of that name agree as well.
+        return (best, OTHER_PARENT) if given and known_given else (MISSING, 0.0)
+    if known_given is None:
+        return best, 0.0
+    if best <= W_GIVEN:
+        return best, common.guardian(known_given.parts[0])
+    if best == W_ALIKE and given is not None:
+        return best, common.guardian_variant(given.parts[0], known_given.parts[0])
+    return best, 0.0
 
 
 def are_kin(first: Person, second: Person) -> bool:

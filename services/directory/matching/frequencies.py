@@ -26,6 +26,8 @@ RIGHT = 0.83
 """So many names are written as they are."""
 UNHEARD = 0.1
 """A name that nobody of the register bears counts as borne by so many."""
+GUARDIAN_VARIANTS = (0.08, 40.0)
+"""Of a parent's name: how often it is written in another way, and in how many ways."""
 FEWEST_SEEN = 30
 """So many values must be seen equally often before it is reckoned how often they are to come."""
 MOST_RARE = 4
@@ -170,6 +172,12 @@ class Frequencies:
     def family_variant(self, written: str, meant: str, share: float, ways: float) -> float:
         """The same of family names, of strangers only."""
         return self._variant("family", self.family_names, written, meant, share, ways)[0]
+
+    def guardian_variant(self, written: str, meant: str) -> float:
+        """The same of parents' given names, one of which may be an initial."""
+        if min(len(written), len(meant)) == 1:
+            return self._initial("guardian", self.guardian_names, meant[0])
+        return self._variant("guardian", self.guardian_names, written, meant, *GUARDIAN_VARIANTS)[0]
 
     def _variant(
         self, kind: str, counts: Counter[str], written: str, meant: str, share: float, ways: float
