@@ -188,12 +188,14 @@ def _compare_guardians(asked: Person, known: Person, common: Frequencies) -> tup
                 best, pair = level, (mine, theirs)
     if pair is None:
         return MISSING, 0.0
-    (given, family), (known_given, _) = pair
+    (given, family), (known_given, known_family) = pair
     if best == W_FAMILY and any(
         compare_family(family, own) < F_RESEMBLES for _, own in asked.names
     ):
         # The other parent, who bears the child's name: strangers of that name agree as well.
         return (best, OTHER_PARENT) if given and known_given else (MISSING, 0.0)
+    if best == W_FAMILY and known_family is not None:
+        return best, common.family(known_family.text)
     if known_given is None:
         return best, 0.0
     if best <= W_GIVEN:
