@@ -15,8 +15,8 @@ from sqlalchemy import text
 from chassis.database import Session
 from services.directory.matching.choose import Weights
 from services.directory.matching.frequencies import Frequencies, name_of
-from services.directory.matching.keys import VERSION
 from services.directory.matching.model import Model
+from services.directory.person_text import VERSION
 
 _NEWEST = text("""
     select version from directory.matcher where key_version = :keys
@@ -27,9 +27,9 @@ _READ = text("""
      where version = :version""")
 
 _WRITE = text("""
-    insert into directory.matcher (version, key_version, people, model, frequencies, made_at)
-    values (:version, :keys, :people, :model, :frequencies, :at)
-        on conflict (version) do update set made_at = excluded.made_at""")
+    insert into directory.matcher (version, key_version, people, model, frequencies, made_at, size)
+    values (:version, :keys, :people, :model, :frequencies, :at, :size)
+        on conflict (version) do update set made_at = excluded.made_at, size = excluded.size""")
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,10 @@ class Matcher:
         self.learnt = Learnt(version, model, Weights.of(model), common)
 
 
-async def keep_learnt(session: Session, model: Model, common: Frequencies, at: datetime) -> str:
-    """Store a new version; returns its name."""
+async def keep_learnt(
+    session: Session, model: Model, common: Frequencies, size: int, at: datetime
+) -> str:
+    """Store a new version, learnt when the register's numbers ended at `size`; returns its name."""
     learnt, frequencies = model.to_json(), common.to_json()
     version = f"{name_of(learnt)}-{name_of(frequencies)}"
     await session.execute(
@@ -77,6 +79,7 @@ async def keep_learnt(session: Session, model: Model, common: Frequencies, at: d
             "model": learnt,
             "frequencies": zlib.compress(frequencies.encode()),
             "at": at,
+            "size": size,
         },
     )
     return version

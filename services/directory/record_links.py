@@ -23,6 +23,7 @@ from services.directory.partnership import Partnership
 from services.directory.record_event import record_children
 from services.directory.register import RegisteredChild
 from services.directory.resolve import Asked, Match, resolve_children
+from services.directory.write_keys import note_due
 
 RELATIONSHIP = "relationship.asserted"
 ORDER = "order.recorded"
@@ -115,6 +116,7 @@ async def _keep_relationship(
     await session.execute(_ADULT, values)
     await session.execute(_KEYS, {"id": values["id"], "keys": keys})
     await session.execute(_RELATIONSHIP, values)
+    await note_due(session, [values["child"]])
 
 
 async def _keep_order(session: Session, event: EventAccepted, values: dict[str, Any]) -> None:

@@ -74,7 +74,7 @@ async def measure_recognition(report: Report, url: str, folder: Path) -> None:
             async with database.reading() as session:
                 started = time.monotonic()
                 (judged,) = await recognise_children(
-                    session, matcher.learnt, [Asked(person, 0)], today, {}
+                    session, matcher.learnt, [Asked(person, 0)], {}
                 )
                 if at >= WARM_UP:
                     times.append(1000 * (time.monotonic() - started))
@@ -107,7 +107,7 @@ async def _in_batches(
     for at in range(0, len(asked), TOGETHER):
         batch = [Asked(person, place) for place, person in enumerate(asked[at : at + TOGETHER])]
         async with database.reading() as session:
-            await recognise_children(session, learnt, batch, today, {})
+            await recognise_children(session, learnt, batch, {})
     return len(asked) / (time.monotonic() - started)
 
 
