@@ -56,12 +56,9 @@ async def learn_matcher(database: Database, partnership: Partnership) -> str:
         size = (await _look(session, partnership)).size
     measured = await measure_register(database.settings.url.get_secret_value(), size)
     async with database.transaction() as session:
-        version = await keep_learnt(
-            session, measured.model, measured.common, size, partnership.clock()
-        )
+        version = await keep_learnt(session, measured, size, partnership.clock())
         await partnership.matcher.read_newest(session)
-    people = measured.common.people
-    log.info("matcher_learnt", version=version, people=people, sampled=measured.sampled)
+    log.info("matcher_learnt", version=version, people=measured.people, sampled=measured.sampled)
     return version
 
 

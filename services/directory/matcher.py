@@ -16,6 +16,7 @@ from chassis.database import Session
 from services.directory.matching.choose import Weights
 from services.directory.matching.frequencies import Frequencies, name_of
 from services.directory.matching.model import Model
+from services.directory.measure_register import Measured
 from services.directory.person_text import VERSION
 
 _NEWEST = text("""
@@ -64,20 +65,17 @@ class Matcher:
         self.learnt = Learnt(version, model, Weights.of(model), common)
 
 
-async def keep_learnt(
-    session: Session, model: Model, common: Frequencies, size: int, at: datetime
-) -> str:
+async def keep_learnt(session: Session, measured: Measured, size: int, at: datetime) -> str:
     """Store a new version, learnt when the register's numbers ended at `size`; returns its name."""
-    learnt, frequencies = model.to_json(), common.to_json()
-    version = f"{name_of(learnt)}-{name_of(frequencies)}"
+    version = f"{name_of(measured.model)}-{name_of(measured.frequencies)}"
     await session.execute(
         _WRITE,
         {
             "version": version,
             "keys": VERSION,
-            "people": common.people,
-            "model": learnt,
-            "frequencies": zlib.compress(frequencies.encode()),
+            "people": measured.people,
+            "model": measured.model,
+            "frequencies": zlib.compress(measured.frequencies.encode()),
             "at": at,
             "size": size,
         },

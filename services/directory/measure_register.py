@@ -1,21 +1,23 @@
 """Counts a register and measures its strangers and relatives, beside the event loop.
 
 Reads what the matcher reads, in chunks and outside any transaction. A large register is measured
-by a process of its own, because minutes of counting would keep every event waiting.
+by a process of its own, `python -m services.directory.measure_register`, because many seconds of
+counting would keep every event waiting.
 """
 
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
+import json
+import os
+import sys
 from collections.abc import Iterator
-from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 import psycopg
 
 from services.directory.matching.frequencies import Frequencies
-from services.directory.matching.model import Model, starting_model
+from services.directory.matching.model import starting_model
 from services.directory.matching.person import Person
 from services.directory.matching.train import measure_others, measure_relatives
 from services.directory.person_text import read_person
@@ -35,10 +37,11 @@ _NEXT = """
 
 
 class Measured(NamedTuple):
-    """What a register taught; `sampled` people were compared."""
+    """What a register taught, as it is kept: of `people`, of whom `sampled` were compared."""
 
-    model: Model
-    common: Frequencies
+    model: str
+    frequencies: str
+    people: int
     sampled: int
 
 
@@ -46,19 +49,22 @@ async def measure_register(url: str, size: int) -> Measured:
     """Measure the register behind a URL, of about so many people; cancelled, it stops at once."""
     if size < OWN_PROCESS_FROM:
         return await asyncio.to_thread(measure, url, size)
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_measure_and_send, args=(theirs, url, size), daemon=True)
-    process.start()
-    theirs.close()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.directory.measure_register"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
     try:
-        measured: Measured = await asyncio.to_thread(ours.recv)
-    except EOFError:
-        raise RuntimeError("the process that measures the register ended early") from None
+        # By its input, where nobody else reads it: the URL may hold a password.
+        written, _ = await process.communicate(json.dumps([url, size]).encode())
     finally:
-        process.terminate()
-        ours.close()
-    return measured
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise RuntimeError(f"measuring the register ended with status {process.returncode}")
+    return Measured(*json.loads(written))
 
 
 def measure(url: str, size: int) -> Measured:
@@ -73,12 +79,8 @@ def measure(url: str, size: int) -> Measured:
         if (number // RUN) % every == 0:
             sample.append(person)
     model = measure_others(starting_model(), sample, common)
-    return Measured(measure_relatives(model, sample, common), common, len(sample))
-
-
-def _measure_and_send(to: Connection, url: str, size: int) -> None:
-    to.send(measure(url, size))
-    to.close()
+    model = measure_relatives(model, sample, common)
+    return Measured(model.to_json(), common.to_json(), common.people, len(sample))
 
 
 def _read(url: str) -> Iterator[tuple[int, Person]]:
@@ -94,3 +96,14 @@ def _let_go(common: Frequencies) -> None:
     """Of homes, keep those that several people share."""
     for home in [home for home, living in common.homes.items() if living == 1]:
         del common.homes[home]
+
+
+def _main() -> None:
+    # A traceback's last line may quote a name.
+    sys.excepthook = lambda kind, *_: sys.stderr.write(f"measuring ended: {kind.__name__}\n")
+    url, size = json.load(sys.stdin)
+    json.dump(measure(url, size), sys.stdout)
+
+
+if __name__ == "__main__":
+    _main()

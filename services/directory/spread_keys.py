@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
+from sqlalchemy.exc import IntegrityError
 
 from chassis.database import Database, Session
 from chassis.telemetry import logger
@@ -37,8 +38,10 @@ _TAKE = """
 _STAND = text("""
     insert into directory.match_key (key, child)
     select u.key, s.number from spreading s cross join unnest(s.keys) u(key)
-     order by u.key, s.number
-        on conflict do nothing""")
+     order by u.key, s.number""")
+
+# Twice as dear as the other, and never needed unless somebody else wrote keys.
+_STAND_AGAIN = text(f"{_STAND.text} on conflict do nothing")
 
 # A child that was changed meanwhile waits for the next slice.
 _SETTLE = text("""
@@ -72,8 +75,12 @@ async def spread_keys(
         report(waiting)
         if not waiting:
             break
-        async with database.transaction() as slice_session:
-            await _spread_slice(slice_session, max(FEWEST, (size - waiting) // 2))
+        most = max(FEWEST, (size - waiting) // 2)
+        try:
+            await _spread_slice(database, most, _STAND)
+        except IntegrityError:
+            log.warning("keys_were_there", next="they are passed over")
+            await _spread_slice(database, most, _STAND_AGAIN)
         done += waiting
     if done:
         log.info("keys_spread", children=size)
@@ -82,11 +89,12 @@ async def spread_keys(
     return done
 
 
-async def _spread_slice(session: Session, most: int) -> None:
-    await session.execute(_UNHURRIED, {"here": True})
-    await session.execute(text(_TAKE.format(most=most)))
-    for statement in (_STAND, _SETTLE, _TAKE_BACK):
-        await session.execute(statement)
+async def _spread_slice(database: Database, most: int, stand: TextClause) -> None:
+    async with database.transaction() as session:
+        await session.execute(_UNHURRIED, {"here": True})
+        await session.execute(text(_TAKE.format(most=most)))
+        for statement in (stand, _SETTLE, _TAKE_BACK):
+            await session.execute(statement)
 
 
 async def _tidy(session: Session) -> None:
