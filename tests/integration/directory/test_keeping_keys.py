@@ -1,4 +1,4 @@
-"""Keys stay in step with the register: whatever changes, whoever changes it, whenever it is cut off.
+"""Keys stay in step with the register: whatever changes, whoever changes it, when it is cut off.
 
 What is in step is said once, by `in_step`: every child that may be found stands under the keys that
 its present row gives, is read as it is, and nobody else stands anywhere.
