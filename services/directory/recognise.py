@@ -25,16 +25,18 @@ from services.directory.read_people import read_people
 _SCALE = 1_000_000
 
 _FIND = text("""
-    with weighed as (
-        select a.question, c.child, sum(:scale / k.n + :worth) as weight
+    with behind as materialized (
+        select a.question, k.children, k.n
           from unnest(cast(:questions as int[]), cast(:keys as bigint[])) as a(question, key)
          cross join lateral (
                select array_agg(b.child) as children, cast(count(*) as int) as n
                  from (select child from directory.match_key where key = a.key
                         order by child limit :most + 1) b) k
-         cross join lateral unnest(k.children) as c(child)
-         where k.n <= :most
-         group by a.question, c.child),
+         where k.n between 1 and :most),
+    weighed as (
+        select b.question, c.child, sum(:scale / b.n + :worth) as weight
+          from behind b cross join lateral unnest(b.children) as c(child)
+         group by b.question, c.child),
     placed as (
         select question, child,
                row_number() over (partition by question order by weight desc, child) as place

@@ -121,7 +121,7 @@ def _tell_answers(report: Report, name: str, answered: Any) -> None:
     report.tell(
         f"{name}-rate",
         rate,
-        f"{rate:.0f} a second in batches of {answered['together']}, "
+        f"{rate:.0f} a second in batches of {answered['together']}, {answered['at_once']} at once, "
         f"{answered['cpu_ms']:.2f} ms of CPU each",
     )
     right, wrong, asked = (answered[part] for part in ("right", "wrong", "asked"))
