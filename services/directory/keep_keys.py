@@ -19,7 +19,8 @@ from services.directory.person_text import VERSION
 from services.directory.spread_keys import ONE_SPREADS, spread_keys
 from services.directory.write_keys import refresh_keys
 
-MOST = 200
+MOST = 100
+"""A transaction of some ten milliseconds: the first of September moves nearly everybody."""
 LOOK_SECONDS = 1.0
 LOOKS_UNTIL_ALL = 60
 """What waits for long or comes with the day is looked for once a minute."""

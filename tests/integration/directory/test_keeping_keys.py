@@ -14,21 +14,17 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from services.directory import import_file as importing
-from services.directory import spread_keys as spreading
-from services.directory.import_file import Progress, import_file
+from services.directory.import_file import import_file
 from services.directory.import_lines import CHILD_COLUMNS
 from services.directory.keep_keys import keep_keys, refresh_due
 from services.directory.learn_matcher import learn_if_due
 from services.directory.matcher import Matcher
 from services.directory.matching.keys import keys_of
 from services.directory.measure_register import OWN_PROCESS_FROM, measure, measure_register
-from services.directory.only_one import only_one
 from services.directory.partnership import Partnership
 from services.directory.person_text import VERSION, write_person
 from services.directory.read_people import read_people, read_registered
-from services.directory.spread_keys import ONE_SPREADS, spread_keys
-from services.directory.write_keys import add_keys, refresh_keys
+from services.directory.write_keys import note_due, refresh_keys
 from tests.integration.directory.area import AREA, SCHOOL_A, SCHOOL_B, Pupil
 from tests.integration.directory.family import TRUST, asserted
 from tests.integration.directory.stage import Stage
@@ -150,14 +146,68 @@ async def test_nothing_stays_of_a_child_that_becomes_restricted(
     assert await in_step(stage)
 
 
-@pytest.mark.parametrize("change", ["restricted = true", "withdrawn_at = now()"])
-async def test_whoever_hides_a_child_by_hand_hides_it_at_once(stage: Stage, change: str) -> None:
-    pupil = await stage.child()
+async def rename(stage: Stage, pupil: Pupil, session: Any) -> None:
+    await session.execute(
+        text("update directory.child set given_name = 'Other' where id = :id"), {"id": pupil.id}
+    )
+    await refresh_keys(session, [pupil.id], stage.now.date())
+
+
+HIDDEN = ("restricted = true", "withdrawn_at = now()")
+SEEN = "restricted = false, withdrawn_at = null"
+
+
+async def set_by_hand(stage: Stage, pupil: Pupil, change: str) -> None:
     async with stage.database.transaction() as session:
         await session.execute(
             text(f"update directory.child set {change} where id = :id"), {"id": pupil.id}
         )
+
+
+@pytest.mark.parametrize("change", HIDDEN)
+async def test_whoever_hides_a_child_by_hand_hides_it_at_once(stage: Stage, change: str) -> None:
+    pupil = await stage.child()
+    await set_by_hand(stage, pupil, change)
     assert await count(stage, "directory.known_person") == 0
+    assert await refresh_due(stage.database, stage.partnership)
+    assert await in_step(stage)
+    await set_by_hand(stage, pupil, SEEN)
+    assert await refresh_due(stage.database, stage.partnership)
+    assert await count(stage, "directory.known_person") == 1
+    assert await in_step(stage)
+
+
+@pytest.mark.parametrize("change", HIDDEN)
+async def test_a_child_that_is_hidden_while_it_is_refreshed_is_hidden(
+    stage: Stage, change: str
+) -> None:
+    pupil = await stage.child()
+    async with stage.database.transaction() as session:
+        await rename(stage, pupil, session)
+        hiding = asyncio.create_task(set_by_hand(stage, pupil, change))
+        await asyncio.sleep(0.2)
+        assert not hiding.done()
+    await hiding
+    assert await count(stage, "directory.known_person") == 0
+
+
+@pytest.mark.parametrize("change", HIDDEN)
+async def test_a_child_that_is_refreshed_while_it_is_hidden_is_hidden(
+    stage: Stage, change: str
+) -> None:
+    pupil = await stage.child()
+    async with stage.database.transaction() as session:
+        await note_due(session, [pupil.id])
+    async with stage.database.transaction() as session:
+        await session.execute(
+            text(f"update directory.child set {change} where id = :id"), {"id": pupil.id}
+        )
+        refreshing = asyncio.create_task(refresh_due(stage.database, stage.partnership))
+        await asyncio.sleep(0.2)
+        assert not refreshing.done()
+    assert await refreshing
+    assert await count(stage, "directory.known_person") == 0
+    assert await in_step(stage)
 
 
 async def test_keys_go_with_a_child_that_is_deleted(stage: Stage) -> None:
@@ -238,116 +288,6 @@ async def test_a_process_of_its_own_measures_the_same(stage: Stage, database_url
     here = measure(database_url, OWN_PROCESS_FROM)
     assert await measure_register(database_url, OWN_PROCESS_FROM) == here
     assert here.people == 3
-
-
-@pytest.fixture
-def large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file is large from its third child on, and so are chunks and slices."""
-    monkeypatch.setattr(importing, "LARGE", 2)
-    monkeypatch.setattr(importing, "CHUNK_LINES", 2)
-    monkeypatch.setattr(spreading, "FEWEST", 3)
-
-
-@pytest.mark.usefixtures("large")
-async def test_the_keys_of_a_large_file_are_spread_at_its_end(stage: Stage, tmp_path: Path) -> None:
-    path = write(tmp_path / "children.csv", CHILD_COLUMNS, *(child(n) for n in range(1, 12)))
-    told: list[Progress] = []
-    await import_file(stage.database, path, told.append)
-    assert await in_step(stage)
-    assert [one.waiting for one in told][-4:] == [9, 6, 3, 0]
-    assert told[-1].written == 11
-    # Changed lines and the rest: only what differs is written, at once.
-    lines = [child(n, postcode="ZZ9 2BB" if n % 3 else "ZZ9 1AA") for n in range(1, 14)]
-    await import_file(stage.database, write(path, CHILD_COLUMNS, *lines))
-    assert await count(stage, "directory.known_person") == 13
-    assert await in_step(stage)
-
-
-class CutOffError(Exception):
-    """The process ends here."""
-
-
-@pytest.mark.usefixtures("large")
-@pytest.mark.parametrize("after", [1, 2, 4, 6, 7, 8])
-@pytest.mark.parametrize("again", [True, False])
-async def test_a_large_file_that_is_cut_off_is_finished(
-    stage: Stage, tmp_path: Path, after: int, again: bool
-) -> None:
-    path = write(tmp_path / "children.csv", CHILD_COLUMNS, *(child(n) for n in range(1, 12)))
-    calls = 0
-
-    def cut_off(_: Progress) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == after:
-            raise CutOffError
-
-    with pytest.raises(CutOffError):
-        await import_file(stage.database, path, cut_off)
-    if again:
-        await import_file(stage.database, path)
-        assert await count(stage, "directory.child") == 11
-    await keep_keys(stage.database, stage.partnership)
-    assert await in_step(stage)
-
-
-async def waiting(stage: Stage, *names: str) -> list[Pupil]:
-    """Children as a large file leaves them until its end."""
-    pupils = [await stage.child(name, "Specimen") for name in names]
-    async with stage.database.transaction() as session:
-        await session.execute(text("delete from directory.keyed_child"))
-        await session.execute(text("delete from directory.known_person"))
-        await add_keys(session, [one.id for one in pupils], stage.now.date(), later=True)
-    assert await count(stage, "directory.match_key") == 0
-    return pupils
-
-
-async def rename(stage: Stage, pupil: Pupil, session: Any) -> None:
-    await session.execute(
-        text("update directory.child set given_name = 'Other' where id = :id"), {"id": pupil.id}
-    )
-    await refresh_keys(session, [pupil.id], stage.now.date())
-
-
-async def test_a_child_that_changes_before_it_is_spread_has_its_new_keys_only(stage: Stage) -> None:
-    first, _ = await waiting(stage, "Robin", "Kim")
-    async with stage.database.transaction() as session:
-        await rename(stage, first, session)
-    await keep_keys(stage.database, stage.partnership)
-    assert await in_step(stage)
-
-
-async def test_a_child_that_changes_while_it_is_spread_has_its_new_keys_only(stage: Stage) -> None:
-    first, _ = await waiting(stage, "Robin", "Kim")
-    async with stage.database.transaction() as session:
-        await rename(stage, first, session)
-        # The old keys are taken and spread; then the row is waited for.
-        spread = asyncio.create_task(keep_keys(stage.database, stage.partnership))
-        await asyncio.sleep(0.3)
-        assert not spread.done()
-    await spread
-    assert await in_step(stage)
-
-
-async def test_keys_that_were_there_already_stop_nothing(stage: Stage) -> None:
-    await waiting(stage, "Robin", "Kim")
-    async with stage.database.transaction() as session:
-        await session.execute(
-            text("""insert into directory.match_key
-                    select keys[1], number from directory.keyed_child""")
-        )
-    await keep_keys(stage.database, stage.partnership)
-    assert await in_step(stage)
-
-
-async def test_whoever_spreads_is_alone(stage: Stage) -> None:
-    await waiting(stage, "Robin")
-    async with only_one(stage.database, ONE_SPREADS) as mine:
-        assert mine is not None
-        await keep_keys(stage.database, stage.partnership)
-        assert await count(stage, "directory.match_key") == 0
-        assert await spread_keys(stage.database, mine) == 1
-    assert await in_step(stage)
 
 
 async def test_a_child_of_long_ago_is_looked_at_once(stage: Stage) -> None:

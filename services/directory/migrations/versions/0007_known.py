@@ -28,14 +28,20 @@ _STATEMENTS = (
     # Checked once per key, thirty times a child; who has no known person is not found by any.
     "alter table directory.match_key drop constraint match_key_child_fkey",
     "drop index directory.match_key_child",
-    # Of a child that becomes restricted nothing stays to be found, whoever wrote it.
+    # Of a child that becomes restricted nothing stays to be found, whoever wrote it. First the
+    # row that everybody locks who refreshes a child: in another order two would wait in a ring.
     """create function directory.hide_person() returns trigger language plpgsql as $$
         begin
-            delete from directory.known_person where number = new.number;
+            perform 1 from directory.keyed_child where number = new.number for update;
+            if new.restricted or new.withdrawn_at is not null then
+                delete from directory.known_person where number = new.number;
+            end if;
+            insert into directory.key_due (child) values (new.id);
             return null;
         end $$""",
     """create trigger hide_person after update of restricted, withdrawn_at on directory.child
-        for each row when (new.restricted or new.withdrawn_at is not null)
+        for each row when (old.restricted <> new.restricted
+            or old.withdrawn_at is distinct from new.withdrawn_at)
         execute function directory.hide_person()""",
     # Keys of a deleted child; `keyed_child` goes with the child, by its foreign key.
     """create function directory.forget_keys() returns trigger language plpgsql as $$
