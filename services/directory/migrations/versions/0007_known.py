@@ -62,7 +62,7 @@ _STATEMENTS = (
     # The end of the register's numbers when it was measured: what it has grown since.
     "alter table directory.matcher add column size int not null",
     """insert into directory.keyed_child (number, keys, version, spread)
-        select number, '{}', 0, true from directory.child
+        select number, '{}', 0, false from directory.child
          where not restricted and withdrawn_at is null""",
 )
 
