@@ -13,11 +13,14 @@ from sqlalchemy import text
 
 from chassis.database import Database
 from chassis.process import Task
+from chassis.telemetry import logger
 from services.directory.only_one import only_one
 from services.directory.partnership import Partnership
 from services.directory.person_text import VERSION
 from services.directory.spread_keys import ONE_SPREADS, spread_keys
 from services.directory.write_keys import refresh_keys
+
+log = logger("directory.keys")
 
 MOST = 100
 """A transaction of some ten milliseconds: the first of September moves nearly everybody."""
@@ -64,8 +67,11 @@ async def keep_keys(database: Database, partnership: Partnership) -> None:
     """Whatever is out of step: changed, of another day, of another version, not yet spread."""
     while await refresh_due(database, partnership):
         pass
-    while await _refresh_old(database, partnership):
-        pass
+    refreshed = 0
+    while some := await _refresh_old(database, partnership):
+        refreshed += some
+    if refreshed:
+        log.info("keys_refreshed", children=refreshed)
     async with database.reading() as session:
         waiting = (await session.execute(_IS_WAITING)).scalar_one()
     if waiting:
@@ -83,12 +89,12 @@ async def refresh_due(database: Database, partnership: Partnership) -> bool:
     return bool(due)
 
 
-async def _refresh_old(database: Database, partnership: Partnership) -> bool:
+async def _refresh_old(database: Database, partnership: Partnership) -> int:
     values = {"today": partnership.today(), "version": VERSION, "most": MOST}
     async with database.transaction() as session:
         for statement in (_STALE, *_OTHER_VERSIONS):
             old = [row.id for row in await session.execute(statement, values)]
             if old:
                 await refresh_keys(session, old, partnership.today())
-                return True
-    return False
+                return len(old)
+    return 0

@@ -27,7 +27,7 @@ SAMPLE = 100_000
 """So many people, spread over the register, are enough to measure strangers and relatives by."""
 RUN = 50
 """Families stand together on most registers: runs, so that brothers and sisters are in."""
-OWN_PROCESS_FROM = 20_000
+OWN_PROCESS_FROM = 2_000
 """A smaller register is measured before a process has started."""
 MOST_HOMES = 2_000_000
 """Homes are counted for those that house many; with more, those seen once are let go."""

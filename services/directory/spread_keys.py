@@ -69,24 +69,23 @@ async def spread_keys(
     session: of the only one who spreads. A slice is one transaction: if it is killed, it
     is done again.
     """
-    done = 0
-    while True:
-        waiting, size = (await session.execute(_WAITING)).one()
+    waiting, size = (await session.execute(_WAITING)).one()
+    all_of_them = waiting
+    while waiting:
         report(waiting)
-        if not waiting:
-            break
         most = max(FEWEST, (size - waiting) // 2)
         try:
             await _spread_slice(database, most, _STAND)
         except IntegrityError:
             log.warning("keys_were_there", next="they are passed over")
             await _spread_slice(database, most, _STAND_AGAIN)
-        done += waiting
-    if done:
-        log.info("keys_spread", children=size)
-    if done >= FEWEST:
+        waiting, size = (await session.execute(_WAITING)).one()
+    report(0)
+    if all_of_them:
+        log.info("keys_spread", children=all_of_them)
+    if all_of_them >= FEWEST:
         await _tidy(session)
-    return done
+    return int(all_of_them)
 
 
 async def _spread_slice(database: Database, most: int, stand: TextClause) -> None:
