@@ -6,6 +6,7 @@ when a newer version is there. Without one, only exact matches are made.
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,9 +61,14 @@ class Matcher:
         if version is None or (self.learnt is not None and self.learnt.version == version):
             return
         row = (await session.execute(_READ, {"version": version})).one()
-        model = Model.from_json(row.model)
-        common = Frequencies.from_json(zlib.decompress(row.frequencies).decode())
-        self.learnt = Learnt(version, model, Weights.of(model), common)
+        # The counts of a million children are some megabytes of text.
+        self.learnt = await asyncio.to_thread(_read, version, row.model, row.frequencies)
+
+
+def _read(version: str, written: str, counted: bytes) -> Learnt:
+    model = Model.from_json(written)
+    common = Frequencies.from_json(zlib.decompress(counted).decode())
+    return Learnt(version, model, Weights.of(model), common)
 
 
 async def keep_learnt(session: Session, measured: Measured, size: int, at: datetime) -> str:
