@@ -36,8 +36,8 @@ check: $(READY) ## Style, types, import rules, generated contracts
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m deploy.contracts --check
 
-bench: $(READY) ## Speed, a line per figure, also in .data/bench.json
-	@$(BIN)/python -m tests.benchmarks
+bench: $(READY) ## Speed, a line per figure, also in .data/bench.json (ARGS=recognition: one part)
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 $(LINKAGE_READY): requirements-linkage.lock $(READY)
 	@test -x $(LINKAGE_VENV)/bin/python || $(PYTHON) -m venv $(LINKAGE_VENV)

@@ -147,7 +147,7 @@ async def serve(
         serving = asyncio.create_task(server.serve())
         while not (server.started or serving.done()):  # noqa: ASYNC110 - uvicorn has no event
             await asyncio.sleep(0.01)
-        _spare_the_collector()
+        spare_the_collector()
         if on_ready and server.started:
             await on_ready()
         log.info("process_started", services=[one.name for one in services], port=http.port)
@@ -157,7 +157,7 @@ async def serve(
     log.info("process_stopped", services=[one.name for one in services])
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """What was made until now stays: 100 MB of classes and statements. Without this each full
     collection walks all of it, tens of milliseconds in which nothing is answered."""
     gc.collect()

@@ -145,18 +145,19 @@ async def _import_with_bar(
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.fields[lines]} lines"),
+        TextColumn("{task.fields[lines]}"),
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(path.name, total=None, lines=0)
+        task = bar.add_task(path.name, total=None, lines="")
 
         def show(progress: Progress) -> None:
             bar.update(
                 task,
                 total=progress.bytes_total,
                 completed=progress.bytes_read,
-                lines=progress.written + progress.skipped,
+                lines=f"{progress.written + progress.skipped} lines"
+                + (f", {progress.waiting} children's keys to spread" if progress.waiting else ""),
             )
 
         report: Report = show
@@ -165,7 +166,8 @@ async def _import_with_bar(
 
 def _say_progress(progress: Progress) -> None:
     percent = 100 * progress.bytes_read // max(progress.bytes_total, 1)
-    sys.stderr.write(f"{percent} %, {progress.written + progress.skipped} lines\n")
+    rest = f", {progress.waiting} children's keys to spread" if progress.waiting else ""
+    sys.stderr.write(f"{percent} %, {progress.written + progress.skipped} lines{rest}\n")
 
 
 def _evaluate(chosen: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from chassis.credentials import Credentials
 from chassis.database import Database
 from chassis.process import Service
 from services.directory.api import create_router
+from services.directory.keep_keys import keys_task
 from services.directory.key_adults import key_task
 from services.directory.learn_matcher import learn_task
 from services.directory.listen import subscribe
@@ -38,6 +39,7 @@ def build(settings: Settings, database: Database, road: Road) -> Service:
         tasks=[
             *road.readers(database, subscribe(partnership)),
             *sweep_tasks(database, partnership),
+            keys_task(database, partnership),
             learn_task(database, partnership),
             key_task(database, partnership),
         ],

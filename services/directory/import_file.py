@@ -1,31 +1,39 @@
 """Loads a file into the directory: chunk by chunk, each its own transaction; safe to run again.
 
 The header or the content says what a file holds. A bad line is reported by number, field and rule,
-never by value, and skipped. Each changed organisation is published with its chunk.
+never by value, and skipped. Each changed organisation is published with its chunk. Of a large file
+the keys of new children are spread at the end, in order; if it is cut short, `keep_keys` does it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from chassis.database import Database, Session
 from schemas.organisations import Organisation
 from services.directory.import_fields import BadField, ChildLine
 from services.directory.listen import publish
+from services.directory.only_one import only_one
 from services.directory.partnership import Partnership
 from services.directory.read_file import Options, Source, UnknownFileError, open_source
 from services.directory.record_organisation import record_organisations
+from services.directory.spread_keys import ONE_SPREADS, spread_keys
 from services.directory.write_children import write_children
 
 __all__ = ["ImportResult", "Options", "Progress", "Report", "UnknownFileError", "import_file"]
 
 CHUNK_LINES = 2_000
 """A transaction of about a quarter of a second, well below the idle time-out."""
+LARGE = 10_000
+"""From so many children on a file's keys are spread at its end."""
 
 
 class BadLine(NamedTuple):
@@ -56,6 +64,8 @@ class Progress(NamedTuple):
     bytes_total: int
     written: int
     skipped: int
+    waiting: int = 0
+    """Children whose keys are still to be spread, once all are written."""
 
 
 Report = Callable[[Progress], None]
@@ -70,28 +80,59 @@ async def import_file(
 ) -> ImportResult:
     """Load a file. Raises `UnknownFileError`, `OSError`."""
     whose = partnership or Partnership()
-    with path.open("rb") as file:
+    async with AsyncExitStack() as stack:
+        file = stack.enter_context(path.open("rb"))
         total = os.fstat(file.fileno()).st_size
         source = open_source(file, whose.today(), options or Options())
         result = ImportResult(source.kind)
-        for chunk in _chunks(source):
+
+        def tell(bytes_read: int, waiting: int = 0) -> None:
+            skipped = len(result.skipped)
+            report(Progress(bytes_read, total, result.written, skipped, waiting))
+
+        spreader: Session | None = None
+        chunks = await stack.enter_async_context(aclosing(_chunks(source, file)))
+        async for chunk, bytes_read in chunks:
+            if spreader is None and source.kind == "children" and result.written >= LARGE:
+                # None while another file is: then this one's keys are spread line by line.
+                spreader = await stack.enter_async_context(only_one(database, ONE_SPREADS))
             async with database.transaction() as session:
-                await _write(session, whose, chunk, result)
-            report(Progress(file.tell(), total, result.written, len(result.skipped)))
+                await _write(session, whose, chunk, result, later=spreader is not None)
+            tell(bytes_read)
+        if spreader is not None:
+            await spread_keys(database, spreader, partial(tell, total))
     return result
 
 
 Read = tuple[int, ChildLine | Organisation | BadField]
 
 
-def _chunks(source: Source) -> Iterator[list[Read]]:
+async def _chunks(source: Source, file: IO[bytes]) -> AsyncGenerator[tuple[list[Read], int], None]:
+    """The lines by the chunk, and how far the file was read; the next is read meanwhile."""
     lines = iter(source.lines)
-    while chunk := list(islice(lines, CHUNK_LINES)):
-        yield chunk
+
+    def read() -> tuple[list[Read], int]:
+        return list(islice(lines, CHUNK_LINES)), file.tell()
+
+    coming = asyncio.ensure_future(asyncio.to_thread(read))
+    try:
+        while (chunk := await coming)[0]:
+            coming = asyncio.ensure_future(asyncio.to_thread(read))
+            yield chunk
+    finally:
+        # The file is not closed under the thread that reads it.
+        await asyncio.wait([coming])
+        if not coming.cancelled():
+            coming.exception()
 
 
 async def _write(
-    session: Session, partnership: Partnership, chunk: Iterable[Read], result: ImportResult
+    session: Session,
+    partnership: Partnership,
+    chunk: Iterable[Read],
+    result: ImportResult,
+    *,
+    later: bool,
 ) -> None:
     children: dict[int, ChildLine] = {}
     organisations: dict[int, Organisation] = {}
@@ -117,7 +158,7 @@ async def _write(
         )
         await publish(session, facts, {})
     if children:
-        bad |= await write_children(session, partnership, children)
+        bad |= await write_children(session, partnership, children, later=later)
     result.written += len(organisations) + len(children.keys() - bad.keys())
     result.skipped += [BadLine(number, one.field, one.rule) for number, one in sorted(bad.items())]
 

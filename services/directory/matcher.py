@@ -6,6 +6,7 @@ when a newer version is there. Without one, only exact matches are made.
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,8 +18,9 @@ from chassis.database import Session
 from services.directory.judge_adults import AdultWeights, weigh_adults
 from services.directory.matching.choose import Weights
 from services.directory.matching.frequencies import Frequencies, name_of
-from services.directory.matching.keys import VERSION
 from services.directory.matching.model import Model
+from services.directory.measure_register import Measured
+from services.directory.person_text import VERSION
 
 _NEWEST = text("""
     select version from directory.matcher where key_version = :keys
@@ -29,9 +31,9 @@ _READ = text("""
      where version = :version""")
 
 _WRITE = text("""
-    insert into directory.matcher (version, key_version, people, model, frequencies, made_at)
-    values (:version, :keys, :people, :model, :frequencies, :at)
-        on conflict (version) do update set made_at = excluded.made_at""")
+    insert into directory.matcher (version, key_version, people, model, frequencies, made_at, size)
+    values (:version, :keys, :people, :model, :frequencies, :at, :size)
+        on conflict (version) do update set made_at = excluded.made_at, size = excluded.size""")
 
 
 @dataclass(frozen=True)
@@ -66,24 +68,29 @@ class Matcher:
         if version is None or (self.learnt is not None and self.learnt.version == version):
             return
         row = (await session.execute(_READ, {"version": version})).one()
-        model = Model.from_json(row.model)
-        common = Frequencies.from_json(zlib.decompress(row.frequencies).decode())
-        self.learnt = Learnt(version, model, Weights.of(model), common)
+        # The counts of a million children are some megabytes of text.
+        self.learnt = await asyncio.to_thread(_read, version, row.model, row.frequencies)
 
 
-async def keep_learnt(session: Session, model: Model, common: Frequencies, at: datetime) -> str:
-    """Store a new version; returns its name."""
-    learnt, frequencies = model.to_json(), common.to_json()
-    version = f"{name_of(learnt)}-{name_of(frequencies)}"
+def _read(version: str, written: str, counted: bytes) -> Learnt:
+    model = Model.from_json(written)
+    common = Frequencies.from_json(zlib.decompress(counted).decode())
+    return Learnt(version, model, Weights.of(model), common)
+
+
+async def keep_learnt(session: Session, measured: Measured, size: int, at: datetime) -> str:
+    """Store a new version, learnt when the register's numbers ended at `size`; returns its name."""
+    version = f"{name_of(measured.model)}-{name_of(measured.frequencies)}"
     await session.execute(
         _WRITE,
         {
             "version": version,
             "keys": VERSION,
-            "people": common.people,
-            "model": learnt,
-            "frequencies": zlib.compress(frequencies.encode()),
+            "people": measured.people,
+            "model": measured.model,
+            "frequencies": zlib.compress(measured.frequencies.encode()),
             "at": at,
+            "size": size,
         },
     )
     return version

@@ -1,6 +1,7 @@
 """Children of the register as the matcher sees them: with their schools of today and their parents.
 
-A restricted child is never read here: it is found by its numbers or not at all.
+What the matcher compares is read from `directory.known_person`, a narrow row a child; where that
+row comes from is read here too. A restricted child is never read: it is found by its numbers.
 """
 
 from __future__ import annotations
@@ -15,56 +16,47 @@ from sqlalchemy import text
 from chassis.database import Session
 from schemas.blocks import Child as SentChild
 from services.directory.matching.person import Person, make_person
+from services.directory.person_text import read_person
 
-_COLUMNS = """
-    c.number, c.given_name, c.family_name, c.alternative_names, c.date_of_birth, c.sex,
-    c.nhs_number, c.upn, c.address, c.postcode, c.household,
-    c.guardian_given_name, c.guardian_family_name,
-    (select o.urn from directory.enrolment e join directory.organisation o on o.id = e.organisation
-      where e.child = c.id and o.urn is not null and e.from_date <= :today
-        and (e.to_date is null or e.to_date >= :today)
-      order by e.from_date desc, e.id desc limit 1) as school,
-    array(select a.given_name || '|' || a.family_name
-            from directory.relationship r join directory.adult a on a.id = r.adult
-           where r.child = c.id and r.withdrawn_at is null and r.kind <> 'sibling'
-           order by r.recorded_at, r.receipt limit 4) as guardians"""
+_KNOWN = text("""
+    select p.number, p.person from unnest(cast(:numbers as int[])) w(number)
+      join directory.known_person p on p.number = w.number""")
 
-_BY_NUMBER = text(f"""
-    select {_COLUMNS} from unnest(cast(:numbers as int[])) w(number)
-      join directory.child c on c.number = w.number
+_REGISTERED = text("""
+    select c.number, c.given_name, c.family_name, c.alternative_names, c.date_of_birth, c.sex,
+           c.nhs_number, c.upn, c.address, c.postcode, c.household,
+           c.guardian_given_name, c.guardian_family_name,
+           (select o.urn from directory.enrolment e
+              join directory.organisation o on o.id = e.organisation
+             where e.child = c.id and o.urn is not null and e.from_date <= :today
+               and (e.to_date is null or e.to_date >= :today)
+             order by e.from_date desc, e.id desc limit 1) as school,
+           (select least(min(e.from_date) filter (where e.from_date > :today),
+                         min(e.to_date + 1) filter (where e.to_date >= :today))
+              from directory.enrolment e where e.child = c.id) as stale_on,
+           array(select a.given_name || '|' || a.family_name
+                   from directory.relationship r join directory.adult a on a.id = r.adult
+                  where r.child = c.id and r.withdrawn_at is null and r.kind <> 'sibling'
+                  order by r.recorded_at, r.receipt limit 4) as guardians
+      from unnest(cast(:ids as uuid[])) w(id) join directory.child c on c.id = w.id
      where not c.restricted and c.withdrawn_at is null""")
 
-_BY_ID = text(f"""
-    select {_COLUMNS} from unnest(cast(:ids as uuid[])) w(id)
-      join directory.child c on c.id = w.id
-     where not c.restricted and c.withdrawn_at is null""")
 
-_IN_ORDER = text(f"""
-    select {_COLUMNS} from directory.child c
-     where c.number > :after and not c.restricted and c.withdrawn_at is null
-     order by c.number limit :most""")
-
-
-async def read_people(session: Session, numbers: Iterable[int], today: date) -> dict[int, Person]:
+async def read_people(session: Session, numbers: Iterable[int]) -> dict[int, Person]:
     """People by the register's number; restricted children are left out."""
-    values = {"numbers": sorted(set(numbers)), "today": today}
-    return {row.number: _person(row) for row in await session.execute(_BY_NUMBER, values)}
+    wanted = sorted(set(numbers))
+    if not wanted:
+        return {}
+    rows = await session.execute(_KNOWN, {"numbers": wanted})
+    return {row.number: read_person(str(row.number), row.person) for row in rows}
 
 
-async def read_people_by_id(
+async def read_registered(
     session: Session, ids: Sequence[UUID], today: date
-) -> dict[int, Person]:
-    """The same by the ids of children."""
-    rows = await session.execute(_BY_ID, {"ids": list(ids), "today": today})
-    return {row.number: _person(row) for row in rows}
-
-
-async def read_next_people(
-    session: Session, after: int, most: int, today: date
-) -> dict[int, Person]:
-    """The next of all people behind a number, in order."""
-    values = {"after": after, "most": most, "today": today}
-    return {row.number: _person(row) for row in await session.execute(_IN_ORDER, values)}
+) -> list[tuple[int, Person, date | None]]:
+    """From the register itself: number, person, and the day on which its school will be another."""
+    rows = await session.execute(_REGISTERED, {"ids": list(ids), "today": today})
+    return [(row.number, _person(row), row.stale_on) for row in rows]
 
 
 def person_sent(child: SentChild, guardians: Iterable[tuple[str, str]]) -> Person:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from sqlalchemy import text
 
@@ -18,28 +17,39 @@ from services.directory.matcher import Learnt
 from services.directory.matching.judge import Judgement, judge
 from services.directory.matching.keys import asked_keys
 from services.directory.matching.person import Person
-from services.directory.matching.pool import KEY_WORTH, MOST_BEHIND_A_KEY, MOST_CANDIDATES
+from services.directory.matching.pool import (
+    KEY_WORTH,
+    LEAST_WEIGHT,
+    MOST_BEHIND_A_KEY,
+    MOST_CANDIDATES,
+)
+from services.directory.person_text import read_person
 from services.directory.read_people import read_people
 
+# Weights are whole numbers: a sum is the same in whatever order the rows come.
+_SCALE = 1_000_000
+
 _FIND = text("""
-    with asked as materialized (
-        select question, key
-          from unnest(cast(:questions as int[]), cast(:keys as bigint[])) as a(question, key)),
-    behind as materialized (
-        select a.question, k.children, cardinality(k.children) as n
-          from asked a cross join lateral (
-               select array(select child from directory.match_key where key = a.key
-                             order by child limit :most + 1) as children) k),
+    with behind as materialized (
+        select a.question, k.children, k.n
+          from unnest(cast(:questions as int[]), cast(:keys as bigint[])) as a(question, key)
+         cross join lateral (
+               select array_agg(b.child) as children, cast(count(*) as int) as n
+                 from (select child from directory.match_key where key = a.key
+                        order by child limit :most + 1) b) k
+         where k.n between 1 and :most),
     weighed as (
-        select b.question, c.child, sum(1.0 / b.n + cast(:worth as numeric)) as weight
+        select b.question, c.child, sum(:scale / b.n + :worth) as weight
           from behind b cross join lateral unnest(b.children) as c(child)
-         where b.n between 1 and :most
          group by b.question, c.child),
     placed as (
         select question, child,
-               row_number() over (partition by question order by weight desc, child) as place
+               row_number() over (partition by question order by weight desc, child) as place,
+               weight >= :least * max(weight) over (partition by question) as telling
           from weighed)
-    select question, child from placed where place <= :candidates order by question, place""")
+    select p.question, p.child, w.person
+      from placed p join directory.known_person w on w.number = p.child
+     where p.place <= :candidates and p.telling order by p.question, p.place""")
 
 
 @dataclass(frozen=True)
@@ -54,19 +64,18 @@ async def recognise_children(
     session: Session,
     learnt: Learnt,
     asked: Sequence[Asked],
-    today: date,
     known: Mapping[int, Sequence[int]],
 ) -> list[Judgement]:
     """A judgement for each, in order; `Candidate.person.ref` is the register's number.
 
     known: by group, the numbers of children who are matched already.
     """
-    found = await find_people(session, [one.person for one in asked], today)
+    found = await find_people(session, [one.person for one in asked])
     judged = [
         judge(one.person, people, learnt.common, learnt.weights)
         for one, people in zip(asked, found, strict=True)
     ]
-    beside = await read_people(session, {one for mine in known.values() for one in mine}, today)
+    beside = await read_people(session, (one for mine in known.values() for one in mine))
     families: dict[int, list[Person]] = {}
     for group, numbers in known.items():
         families[group] = [beside[one] for one in numbers if one in beside]
@@ -80,28 +89,32 @@ async def recognise_children(
     return judged
 
 
-async def find_people(session: Session, asked: Sequence[Person], today: date) -> list[list[Person]]:
+async def find_people(session: Session, asked: Sequence[Person]) -> list[list[Person]]:
     """Whom of the register each may be: most telling first, bounded, never a restricted child."""
     questions: list[int] = []
     keys: list[int] = []
     for at, person in enumerate(asked):
-        mine = sorted(asked_keys(person))
+        mine = asked_keys(person)
         questions += [at] * len(mine)
         keys += mine
+    found: list[list[Person]] = [[] for _ in asked]
     if not keys:
-        return [[] for _ in asked]
+        return found
     rows = await session.execute(
         _FIND,
         {
             "questions": questions,
             "keys": keys,
             "most": MOST_BEHIND_A_KEY,
-            "worth": KEY_WORTH,
+            "scale": _SCALE,
+            "worth": round(KEY_WORTH * _SCALE),
+            "least": LEAST_WEIGHT,
             "candidates": MOST_CANDIDATES,
         },
     )
-    numbers: list[list[int]] = [[] for _ in asked]
-    for question, child in rows:
-        numbers[question].append(child)
-    people = await read_people(session, {one for mine in numbers for one in mine}, today)
-    return [[people[one] for one in mine if one in people] for mine in numbers]
+    people: dict[int, Person] = {}
+    for question, number, line in rows:
+        if number not in people:
+            people[number] = read_person(str(number), line)
+        found[question].append(people[number])
+    return found

@@ -26,6 +26,7 @@ from services.directory.record_event import record_children
 from services.directory.register import RegisteredChild
 from services.directory.register_child import register_child
 from services.directory.resolve import Asked, Match, Unresolved, resolve_children
+from services.directory.write_keys import note_due
 
 UNKNOWN_ORGANISATION = "unknown-organisation"
 ENROLMENT_OF_ANOTHER = "enrolment-of-another"
@@ -152,6 +153,7 @@ async def write_enrolment(
     for statement in (_END, _REPLACE, _INSERT):
         await session.execute(statement, values)
     await note_moved(session, partnership, [child.id])
+    await note_due(session, [child.id])
 
 
 async def forget_enrolments(session: Session, partnership: Partnership, receipt: UUID) -> bool:
@@ -160,6 +162,7 @@ async def forget_enrolments(session: Session, partnership: Partnership, receipt:
     children = sorted({row.child for row in rows})
     await session.execute(_RESTORE, {"receipt": receipt})
     await note_moved(session, partnership, children)
+    await note_due(session, children)
     return bool(children)
 
 

@@ -25,6 +25,7 @@ from services.directory.partnership import Partnership
 from services.directory.record_event import record_children
 from services.directory.register import RegisteredChild
 from services.directory.resolve import Asked, Match, resolve_children
+from services.directory.write_keys import note_due
 
 RELATIONSHIP = "relationship.asserted"
 ORDER = "order.recorded"
@@ -117,6 +118,7 @@ async def _keep_relationship(
     said_of = Described(values["given"], values["family"], born, postcode)
     await write_adult_keys(session, values["id"], said_of)
     await session.execute(_RELATIONSHIP, values)
+    await note_due(session, [values["child"]])
 
 
 async def _keep_order(session: Session, event: EventAccepted, values: dict[str, Any]) -> None:

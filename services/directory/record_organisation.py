@@ -16,6 +16,17 @@ from chassis.database import Session
 from schemas.facts import EventAccepted, EventApplied, OrganisationRecorded
 from schemas.organisations import Organisation
 from services.directory.partnership import Partnership
+from services.directory.write_keys import note_due
+
+# By a school's number its pupils are told from others. Rare, and no index is kept for it.
+_RENUMBERED = text("""
+    select o.id from jsonb_array_elements(cast(:rows as jsonb)) as r(detail)
+      join directory.organisation o on o.id = r.detail->>'id'
+     where o.stated_at <= :stated_at and o.urn is distinct from r.detail->>'urn'""")
+
+_PUPILS = text("""
+    select distinct child from directory.enrolment
+     where organisation = any(cast(:ids as text[]))""")
 
 _RECORD = text("""
     insert into directory.organisation as o (id, kind, name, urn, ukprn, ods_code, local_authority,
@@ -47,6 +58,11 @@ async def record_organisations(
         return []
     now = partnership.clock()
     rows = json.dumps([one.model_dump(mode="json", by_alias=True) for one in organisations])
+    renumbered = await session.execute(_RENUMBERED, {"rows": rows, "stated_at": stated_at})
+    ids = [row.id for row in renumbered]
+    if ids:
+        pupils = await session.execute(_PUPILS, {"ids": ids})
+        await note_due(session, [row.child for row in pupils])
     done = await session.execute(
         _RECORD, {"rows": rows, "stated_at": stated_at, "recorded_at": now}
     )

@@ -127,7 +127,7 @@ async def _recognise(
                     if isinstance(answer, Match) and other.group == one.group]
         for one in people
     }  # fmt: skip
-    judged = await recognise_children(session, learnt, people, partnership.today(), known)
+    judged = await recognise_children(session, learnt, people, known)
     shown = {int(one.person.ref) for answer in judged for one in worth_showing(answer)}
     children = await read_children_by_number(session, shown)
     for at, judgement in zip(open_ones, judged, strict=True):

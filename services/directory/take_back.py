@@ -23,6 +23,7 @@ from services.directory.register import RegisteredChild, read_children
 from services.directory.retract import IDENTITY_REASONS, find_last
 from services.directory.track_missing import forget_event, lock_children
 from services.directory.withdraw import read_told, withdraw_told
+from services.directory.write_keys import refresh_keys
 
 DECISION_UNDONE = "decision-undone"
 FOUND_UNDONE = "found-retracted"
@@ -58,10 +59,7 @@ _TAKE_OFF = text("""
                         where r.child_id = c.id and r.receipt <> :receipt)
     returning c.id""")
 
-_FORGET_KEYS = text("""
-    with gone as (delete from directory.child_key where child = :child)
-    delete from directory.match_key k using directory.child c
-     where c.id = :child and k.child = c.number""")
+_FORGET_KEYS = text("delete from directory.child_key where child = :child")
 
 
 async def take_back_child(
@@ -215,4 +213,5 @@ async def _take_off(
     if taken.first() is None:
         return False
     await session.execute(_FORGET_KEYS, {"child": child_id})
+    await refresh_keys(session, [child_id], partnership.today())
     return True

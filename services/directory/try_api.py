@@ -91,9 +91,7 @@ def create_try_router(
         parents = [(one.given or "", one.family or "") for one in body.parents]
         asked = Asked(person_sent(body.child, parents), 0)
         async with database.reading() as session:
-            (judged,) = await recognise_children(
-                session, learnt, [asked], partnership.today(), known={}
-            )
+            (judged,) = await recognise_children(session, learnt, [asked], known={})
         response.headers["Cache-Control"] = "no-store"
         return _shown(judged, learnt)
 

@@ -14,7 +14,7 @@ from services.directory.matcher import Learnt
 from services.directory.matching.explain import Step, explain
 from services.directory.matching.judge import Candidate, Judgement, judge
 from services.directory.partnership import Partnership
-from services.directory.read_people import person_sent, read_people_by_id
+from services.directory.read_people import person_sent, read_people
 from services.directory.recognise import Asked as ToRecognise
 from services.directory.recognise import recognise_children
 from services.directory.register import RegisteredChild
@@ -51,13 +51,13 @@ async def weigh_candidates(
     learnt = partnership.matcher.learnt
     if learnt is None or is_unborn(asked.child):
         return None
-    person, today = person_sent(asked.child, asked.parents), partnership.today()
+    person = person_sent(asked.child, asked.parents)
     if judged is None:
-        (judged,) = await recognise_children(session, learnt, [ToRecognise(person, 0)], today, {})
+        (judged,) = await recognise_children(session, learnt, [ToRecognise(person, 0)], {})
     weighed = {one.person.ref for one in judged.candidates}
-    lacking = [child.id for child in shown if str(child.number) not in weighed]
+    lacking = [child.number for child in shown if str(child.number) not in weighed]
     if lacking:
-        more = await read_people_by_id(session, lacking, today)
+        more = await read_people(session, lacking)
         found = [*(one.person for one in judged.candidates), *more.values()]
         judged = judge(person, found, learnt.common, learnt.weights)
     return Weighed(judged, learnt)

@@ -21,6 +21,7 @@ from services.directory.record_event import read_event
 from services.directory.record_links import ABOUT_LINKS, RELATIONSHIP
 from services.directory.register import read_children
 from services.directory.report_links import withdraw_findings
+from services.directory.write_keys import note_due
 
 LINK_WITHDRAWN = "link-withdrawn"
 """A child was told of because of a link that is taken back: a person sees to it."""
@@ -28,7 +29,8 @@ LINK_WITHDRAWN = "link-withdrawn"
 _WITHDRAW = tuple(
     text(f"""
         update directory.{table} set withdrawn_at = :at, withdrawn_by = :by
-         where receipt = :receipt and withdrawn_at is null""")
+         where receipt = :receipt and withdrawn_at is null
+        returning child""")
     for table in ("relationship", "court_order")
 )
 
@@ -65,7 +67,8 @@ async def withdraw_links(
     at = partnership.clock()
     values: dict[str, Any] = {"receipt": earlier.receipt, "by": event.receipt, "at": at}
     for statement in _WITHDRAW:
-        await session.execute(statement, values)
+        withdrawn = await session.execute(statement, values)
+        await note_due(session, [row.child for row in withdrawn if row.child is not None])
     if earlier.event_type != RELATIONSHIP:
         return []
     if event.event_type == RELATIONSHIP and _same_people(earlier.data, event.data):

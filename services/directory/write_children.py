@@ -20,7 +20,7 @@ from services.directory.find_owners import REGISTER, find_owners, ref_of
 from services.directory.import_fields import BadField, ChildLine
 from services.directory.partnership import Partnership
 from services.directory.write_enrolments import Stated, place_enrolments, write_enrolments
-from services.directory.write_keys import refresh_keys, write_exact_keys
+from services.directory.write_keys import add_keys, refresh_keys, write_exact_keys
 
 COLUMNS = {
     "register_ref": "text", "given_name": "text", "family_name": "text",
@@ -41,15 +41,19 @@ _LOCK = 0x4449_5249
 _ROWS = text(f"""
     select id, {", ".join(COLUMNS)} from directory.child where id = any(cast(:ids as uuid[]))""")
 
-_WRITE = text(f"""
-    insert into directory.child as c (id, {", ".join(COLUMNS)}, recorded_at)
-    select r.*, :at
+_STATED = f"""
       from jsonb_to_recordset(cast(:rows as jsonb)) as r(id uuid,
-           {", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())})
-     order by r.id
-        on conflict (id) do update
-       set {", ".join(f"{name} = excluded.{name}" for name in COLUMNS)},
-           recorded_at = excluded.recorded_at""")
+           {", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())})"""
+
+_ADD = text(f"""
+    insert into directory.child (id, {", ".join(COLUMNS)}, recorded_at)
+    select r.*, :at {_STATED} order by r.id""")
+
+# Apart from adding: an insert that ends as an update has drawn a number all the same.
+_CHANGE = text(f"""
+    update directory.child c
+       set {", ".join(f"{name} = r.{name}" for name in COLUMNS)}, recorded_at = :at
+      {_STATED} where c.id = r.id""")
 
 _REFS = text("""
     insert into directory.child_ref (ref, child)
@@ -58,9 +62,16 @@ _REFS = text("""
 
 
 async def write_children(
-    session: Session, partnership: Partnership, lines: Mapping[int, ChildLine]
+    session: Session,
+    partnership: Partnership,
+    lines: Mapping[int, ChildLine],
+    *,
+    later: bool = False,
 ) -> dict[int, BadField]:
-    """Write what these lines state, by their number; returns those that cannot be written."""
+    """Write what these lines state, by their number; returns those that cannot be written.
+
+    later: the caller spreads the keys of new children when it has written them all.
+    """
     await session.execute(_ONE_AT_A_TIME, {"lock": _LOCK})
     placed, bad = await place_enrolments(session, partnership, lines)
     good = {number: line for number, line in lines.items() if number not in bad}
@@ -79,11 +90,7 @@ async def write_children(
         if merged != row:
             changed[owner] = merged
     written = {number: line for number, line in good.items() if number not in bad}
-    if changed:
-        rows = list(changed.values())
-        values = {"rows": json.dumps(rows, default=str), "at": partnership.clock()}
-        await session.execute(_WRITE, values)
-        await write_exact_keys(session, rows)
+    await _write_rows(session, partnership, changed, before)
     refs = {
         ref_of(line): owners[number] for number, line in written.items() if line.source != REGISTER
     }
@@ -94,9 +101,31 @@ async def write_children(
         for number, line in written.items()
         if number in placed
     ]
-    await write_enrolments(session, partnership, stated)
-    await refresh_keys(session, list(changed), partnership.today())
+    fresh = changed.keys() - before.keys()
+    moved = await write_enrolments(session, partnership, stated, fresh)
+    touched = changed.keys() | moved
+    today = partnership.today()
+    await refresh_keys(session, sorted(touched & before.keys()), today)
+    await add_keys(session, sorted(touched - before.keys()), today, later=later)
     return bad
+
+
+async def _write_rows(
+    session: Session,
+    partnership: Partnership,
+    changed: Mapping[UUID, Mapping[str, Any]],
+    before: Mapping[UUID, Any],
+) -> None:
+    """The rows of children, old ones and new, and what they are found by exactly."""
+    for statement, ids in (
+        (_CHANGE, changed.keys() & before.keys()),
+        (_ADD, changed.keys() - before.keys()),
+    ):
+        if ids:
+            rows = json.dumps([changed[id_] for id_ in sorted(ids)], default=str)
+            await session.execute(statement, {"rows": rows, "at": partnership.clock()})
+    if changed:
+        await write_exact_keys(session, list(changed.values()))
 
 
 async def _read_rows(session: Session, ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:

@@ -6,7 +6,7 @@ A child whose enrolments changed is noted: recent events may have to be told to 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -68,13 +68,14 @@ async def place_enrolments(
 
 
 async def write_enrolments(
-    session: Session, partnership: Partnership, stated: Sequence[Stated]
-) -> None:
-    """Restate what files said before; children are different."""
-    if not stated:
-        return
+    session: Session, partnership: Partnership, stated: Sequence[Stated], fresh: Collection[UUID]
+) -> set[UUID]:
+    """Restate what files said before; children are different. Returns whose enrolments changed.
+
+    fresh: of whom nobody can have said anything yet.
+    """
     before: dict[UUID, list[Any]] = {}
-    children = [one.child for one in stated]
+    children = [one.child for one in stated if one.child not in fresh]
     for row in await session.execute(_BEFORE, {"children": children}):
         before.setdefault(row.child, []).append(row)
     gone: list[int] = []
@@ -103,7 +104,9 @@ async def write_enrolments(
     if new:
         values = {"rows": json.dumps(new), "at": partnership.clock()}
         await session.execute(_INSERT, values)
-    await note_moved(session, partnership, sorted(moved))
+    # No event can have been about a child that was not on the register.
+    await note_moved(session, partnership, sorted(moved - set(fresh)))
+    return moved
 
 
 def _place(one: Mapping[str, Any], known: Organisations) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from services.directory.key_adults import MOST, key_adults
 from services.directory.matcher import Matcher, keep_learnt
 from services.directory.matching.frequencies import Frequencies
 from services.directory.matching.model import starting_model
+from services.directory.measure_register import Measured
 from tests.integration.directory.area import MASH, NURSING, SCHOOL_A, SCHOOL_B
 from tests.integration.directory.family import TRUST, asserted, incident
 from tests.integration.directory.stage import Stage
@@ -31,7 +32,8 @@ async def known(stage: Stage) -> Stage:
     common = Frequencies(people=20_000)
     common.guardian_names.update({"tamsin": 18_000, "steven": 120, "stephen": 100})
     async with stage.database.transaction() as session:
-        await keep_learnt(session, starting_model(), common, stage.now)
+        measured = Measured(starting_model().to_json(), common.to_json(), common.people, 0)
+        await keep_learnt(session, measured, common.people, stage.now)
         await stage.matcher.read_newest(session)
     await stage.heard()
     return stage

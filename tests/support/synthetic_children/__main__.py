@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.support.synthetic_children import GeneratorSettings, generate, write
+from tests.support.synthetic_children import GeneratorSettings, write
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
     started = time.monotonic()
     # A million rows are made and none is dropped: looking for garbage would only cost time.
     gc.disable()
-    write(generate(settings, _show_progress), given.folder)
+    write(settings, given.folder, _show_progress)
     print(f"\n{given.folder}: written in {time.monotonic() - started:.0f} s")
 
 

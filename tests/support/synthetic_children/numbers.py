@@ -1,7 +1,8 @@
 """NHS numbers and UPNs of nobody: the check digit and the check letter are right.
 
 The range 999 holds some 909,000 numbers, too few for a million children, so all of 990 to 999 is
-used; none of it is issued. UPNs carry 999, the number of no authority.
+used, and for more than 2,500,000 births the tens before it: nothing that begins with 9 is issued.
+UPNs carry 999, the number of no authority.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from collections import defaultdict
 from random import Random
 
 _BLOCK = 4
-_BLOCKS = 10_000_000 // _BLOCK
+_RANGE = 10_000_000
+_BLOCKS = _RANGE // _BLOCK
+_RANGES = 9
 # It shares no divisor with the number of blocks, so that each block comes once.
 _STEP = 918_367
 _FIRST_ESTABLISHMENT = 2000
@@ -27,11 +30,12 @@ class NumberOffice:
 
     def issue_nhs_numbers(self, count: int) -> list[str]:
         """Numbers for `count` children of one birth, one or two."""
-        block = (self._start + self._blocks * _STEP) % _BLOCKS
-        self._blocks += 1
-        if self._blocks > _BLOCKS:
+        used_up, at = divmod(self._blocks, _BLOCKS)
+        if used_up == _RANGES:
             raise ValueError("all synthetic NHS numbers are used up")
-        first = 990_000_000 + block * _BLOCK
+        self._blocks += 1
+        block = (self._start + at * _STEP) % _BLOCKS
+        first = 990_000_000 - used_up * _RANGE + block * _BLOCK
         numbers = (make_nhs_number(first + index) for index in range(_BLOCK))
         return [number for number in numbers if number][:count]
 

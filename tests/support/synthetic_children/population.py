@@ -20,7 +20,10 @@ _A_STEP_OF_PROGRESS = 10_000
 
 @dataclass(frozen=True)
 class Population:
-    """Queries and truths come in the same order; register rows of a family follow each other."""
+    """Queries and truths come in the same order; register rows of a family follow each other.
+
+    Of millions the rows are written as they are made (`generate`'s `take`) and not kept here.
+    """
 
     register: list[RegisterRow]
     queries: list[Query]
@@ -28,19 +31,23 @@ class Population:
 
 
 def generate(
-    settings: GeneratorSettings, tell: Callable[[str, int, int], None] | None = None
+    settings: GeneratorSettings,
+    tell: Callable[[str, int, int], None] | None = None,
+    take: Callable[[RegisterRow], object] | None = None,
 ) -> Population:
     """Draws everything from the seed; `tell` hears of each step: what, how many, of how many.
 
-    Only the families that are asked about are kept whole; of the others the rows remain.
+    Only the families that are asked about are kept whole; of the others the rows remain, or go to
+    `take`.
     """
     tell = tell or _tell_nobody
+    register: list[RegisterRow] = []
     # Of their own, so that other shares of errors leave the families as they were.
     world = World(settings, Random(f"{settings.seed} families"))
     registrar = Registrar(settings, world.area, Random(f"{settings.seed} register"))
     random = Random(f"{settings.seed} queries")
     wanted = [random.randrange(settings.children) for _ in range(settings.query_count)]
-    register, kept = _fill_register(settings, world, registrar, set(wanted), tell)
+    kept = _fill_register(settings, world, registrar, set(wanted), tell, take or register.append)
     asking = Asking(settings, world, registrar.id_of, random)
     queries: list[Query] = []
     truths: list[Truth] = []
@@ -53,10 +60,20 @@ def generate(
     return Population(register, queries, truths)
 
 
-def write(population: Population, folder: Path) -> None:
-    """REGISTER.csv, QUERIES.csv and TRUTH.csv in a folder, which is made if need be."""
+def write(
+    settings: GeneratorSettings,
+    folder: Path,
+    tell: Callable[[str, int, int], None] | None = None,
+) -> None:
+    """REGISTER.csv, QUERIES.csv and TRUTH.csv in a folder, which is made if need be.
+
+    The register is written as it is made: a population of millions needs no memory.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    _write_rows(folder / REGISTER, RegisterRow._fields, population.register)
+    with (folder / REGISTER).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(RegisterRow._fields)
+        population = generate(settings, tell, writer.writerow)
     columns = tuple(field.name for field in fields(Query))
     _write_rows(folder / QUERIES, columns, map(astuple, population.queries))
     _write_rows(folder / TRUTH, Truth._fields, population.truths)
@@ -68,8 +85,8 @@ def _fill_register(
     registrar: Registrar,
     wanted: set[int],
     tell: Callable[[str, int, int], None],
-) -> tuple[list[RegisterRow], dict[int, tuple[Family, Child]]]:
-    register: list[RegisterRow] = []
+    take: Callable[[RegisterRow], object],
+) -> dict[int, tuple[Family, Child]]:
     kept: dict[int, tuple[Family, Child]] = {}
     off_share = settings.off_register_share
     chance = Random(f"{settings.seed} off the register")
@@ -81,14 +98,14 @@ def _fill_register(
             child.number, made = made, made + 1
             child.registered = chance.random() >= off_share
             if child.registered:
-                register.append(registrar.register(child))
+                take(registrar.register(child))
             if child.number in wanted:
                 kept[child.number] = (family, child)
             if made % _A_STEP_OF_PROGRESS == 0 or made == children:
                 tell("children", made, children)
         if made == children:
             break
-    return register, kept
+    return kept
 
 
 def _write_rows(path: Path, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:

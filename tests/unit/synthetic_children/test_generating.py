@@ -46,7 +46,7 @@ def about(population: Population, relation: str) -> list[tuple[Query, Truth]]:
 
 def test_equal_settings_give_equal_files_and_another_seed_others(tmp_path: Path) -> None:
     for name, seed in (("one", 1), ("same", 1), ("other", 2)):
-        write(generate(GeneratorSettings(children=300, seed=seed)), tmp_path / name)
+        write(GeneratorSettings(children=300, seed=seed), tmp_path / name)
     files = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert files == ["QUERIES.csv", "REGISTER.csv", "TRUTH.csv"]
     for file in files:
