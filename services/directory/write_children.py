@@ -18,7 +18,10 @@ from chassis.database import Session
 from chassis.ids import new_id
 from services.directory.find_owners import REGISTER, find_owners, ref_of
 from services.directory.import_fields import BadField, ChildLine
+from services.directory.keep_findings import forget_findings
+from services.directory.listen import publish
 from services.directory.partnership import Partnership
+from services.directory.track_changed import note_changed
 from services.directory.write_enrolments import Stated, place_enrolments, write_enrolments
 from services.directory.write_keys import refresh_keys, write_exact_keys
 
@@ -96,6 +99,9 @@ async def write_children(
     ]
     await write_enrolments(session, partnership, stated)
     await refresh_keys(session, list(changed), partnership.today())
+    await note_changed(session, partnership, changed)
+    hidden = {child for child, row in changed.items() if row["restricted"]}
+    await publish(session, await forget_findings(session, partnership, hidden), {})
     return bad
 
 
