@@ -169,7 +169,7 @@ EVENT_TYPES: dict[str, EventType] = {
         EventType(
             "record.answered",
             {1: events.RecordAnswered},
-            "An agency answers that a link is missing from its record.",
+            "An agency answers what was found of its own record.",
             (rules.judge_contact,),
         ),
         EventType(

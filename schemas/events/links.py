@@ -77,11 +77,11 @@ class OrderRecorded(Event):
 
 
 class RecordAnswered(Event):
-    """The agency's answer to `person.link-missing`: what it did about its record."""
+    """The agency's answer to a finding about its own record: what it did about it."""
 
     finding: UUID = Field(description="The finding that is answered.")
     answer: Annotated[
         Literal["record-corrected", "known-already", "disputed"],
-        Field(description="`disputed`: by its own knowledge there is no such link."),
+        Field(description="`disputed`: by its own knowledge its record is right."),
     ]
     detail: Text | None = None

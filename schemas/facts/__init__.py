@@ -14,7 +14,14 @@ from schemas.facts.events import (
     EventApplied,
     EventRetracted,
     OrganisationRecorded,
+)
+from schemas.facts.findings import (
+    FINDING_FACTS,
+    Evidence,
+    Finding,
+    PersonDuplicateSuspected,
     PersonLinkMissing,
+    RecordContradicts,
 )
 from schemas.facts.notices import (
     NOTICE_FACTS,
@@ -40,6 +47,7 @@ from schemas.facts.resolutions import (
 
 __all__ = [
     "FACTS",
+    "FINDING_FACTS",
     "NOTICE_FACTS",
     "TOPICS",
     "Addressee",
@@ -50,6 +58,8 @@ __all__ = [
     "EventAddressed",
     "EventApplied",
     "EventRetracted",
+    "Evidence",
+    "Finding",
     "Flag",
     "NoticeAcknowledged",
     "NoticeDelivered",
@@ -65,8 +75,10 @@ __all__ = [
     "OrganisationRecorded",
     "Owner",
     "Part",
+    "PersonDuplicateSuspected",
     "PersonLinkMissing",
     "Profile",
+    "RecordContradicts",
     "ResolutionDecided",
     "ResolutionNeeded",
     "ResolutionOverdue",
@@ -86,7 +98,7 @@ _ALL: tuple[type[AnyFact], ...] = (
     ResolutionUndone,
     ResolutionOverdue,
     EventApplied,
-    PersonLinkMissing,
+    *FINDING_FACTS,
     EventRetracted,
     OrganisationRecorded,
     ClockMissed,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 from uuid import UUID
 
 from pydantic import Field
@@ -77,21 +77,6 @@ class EventApplied(KeyedFact):
     receipt: UUID
     at: datetime
     outcome: str = "applied"
-
-
-class PersonLinkMissing(KeyedFact):
-    """An agency's record of an adult lacks a child that another source links; never which."""
-
-    fact_type: ClassVar[str] = "person.link-missing"
-    topic: ClassVar[str] = "addressed"
-
-    finding: UUID
-    receipt: UUID
-    agency: str = Field(description="Whose record it is: it is told, by its event's progress.")
-    child_index: int
-    adults: tuple[int, ...] = Field(description="Positions in the event's `adults`.")
-    state: Literal["open", "answered", "withdrawn"]
-    at: datetime
 
 
 class EventRetracted(KeyedFact):

@@ -31,12 +31,12 @@ from services.directory.import_file import (
     UnknownFileError,
     import_file,
 )
+from services.directory.keep_findings import REVIEWERS, count_findings
 from services.directory.matching.files import MissingColumnError, evaluate_files
 from services.directory.matching.model import read_model
 from services.directory.partnership import Partnership
 from services.directory.policy import read_policy
 from services.directory.read_file import FORMATS
-from services.directory.report_links import count_links
 from services.directory.settings import KNOWN_GROUPS, Settings
 from services.directory.tables import Credential
 
@@ -59,8 +59,8 @@ def main() -> int:
     if chosen.command == "import":
         options = Options(chosen.format, chosen.school)
         return asyncio.run(_import(settings, chosen.file, options))
-    if chosen.command == "links-missing":
-        return asyncio.run(_print_links_missing(settings))
+    if chosen.command == "findings":
+        return asyncio.run(_print_findings(settings))
     if chosen.command == "reviewer":
         return asyncio.run(_change_reviewer(settings, chosen))
     run(_serve(settings))
@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         "--model", type=Path, help="a saved model; without, one is learnt from the two files"
     )
     evaluate.add_argument("--save-model", type=Path, help="where to write the model that was used")
-    commands.add_parser("links-missing", help="per agency: links that its records lack")
+    commands.add_parser("findings", help="per agency: what was found of its own records")
     reviewer = commands.add_parser("reviewer", help="keys of those who decide")
     reviewer.add_argument("action", choices=("add", "rotate", "revoke"))
     reviewer.add_argument("organisation", help="the id of a social-care organisation")
@@ -193,17 +193,18 @@ def _evaluate(chosen: argparse.Namespace) -> int:
     return 0
 
 
-async def _print_links_missing(settings: Settings) -> int:
-    database = Database(settings.database, "directory-links")
+async def _print_findings(settings: Settings) -> int:
+    database = Database(settings.database, "directory-findings")
     try:
         async with database.reading() as session:
-            rows = await count_links(session)
+            rows = await count_findings(session)
     finally:
         await database.close()
     for row in rows:
         oldest = row.oldest_open.isoformat() if row.oldest_open else "-"
         counts = f"open {row.open}, answered {row.answered}, withdrawn {row.withdrawn}"
-        sys.stdout.write(f"{row.agency}: {counts}, oldest open {oldest}\n")
+        whose = row.agency or REVIEWERS
+        sys.stdout.write(f"{whose}: {row.kind}: {counts}, oldest open {oldest}\n")
     return 0
 
 

@@ -9,12 +9,14 @@ from chassis.credentials import Credentials
 from chassis.database import Database
 from chassis.process import Service
 from services.directory.api import create_router
+from services.directory.finding_api import create_finding_router
 from services.directory.keep_keys import keys_task
 from services.directory.key_adults import key_task
 from services.directory.learn_matcher import learn_task
 from services.directory.listen import subscribe
 from services.directory.partnership import Partnership
 from services.directory.policy import read_policy
+from services.directory.report_duplicates import duplicates_task
 from services.directory.settings import Settings
 from services.directory.sweep import sweep_tasks
 from services.directory.tables import Credential
@@ -32,6 +34,7 @@ def build(settings: Settings, database: Database, road: Road) -> Service:
     router = APIRouter()
     router.include_router(create_router(database, partnership, credentials))
     router.include_router(create_undo_router(database, partnership, credentials))
+    router.include_router(create_finding_router(database, partnership, credentials))
     router.include_router(create_try_router(database, partnership, credentials))
     return Service(
         "directory",
@@ -42,6 +45,7 @@ def build(settings: Settings, database: Database, road: Road) -> Service:
             keys_task(database, partnership),
             learn_task(database, partnership),
             key_task(database, partnership),
+            duplicates_task(database, partnership),
         ],
         checks=road.checks(),
         databases=[database],

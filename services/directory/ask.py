@@ -26,10 +26,12 @@ from services.directory.organisations import Needs, Organisations, read_organisa
 from services.directory.partnership import Partnership
 from services.directory.register import RegisteredChild
 from services.directory.situation import is_mash, sent_outward
+from services.directory.track_changed import note_changed
 
 log = logger("directory.ask")
 
 REVIEWER_RULE = "reviewer"
+SEVERAL_CANDIDATES = "several-candidates"
 
 _INSERT = text("""
     insert into directory.resolution (id, receipt, child_index, child_id, reason, detail,
@@ -122,6 +124,7 @@ async def ask_people(
     inserted = await session.execute(_INSERT, {"rows": json.dumps(rows)})
     fresh = {row.id for row in inserted}
     asked = [fact for fact in facts if fact.resolution in fresh]
+    await _compare_rivals(session, partnership, questions)
     for fact in asked:
         tell = log.info if fact.recipients else log.error
         tell(
@@ -133,6 +136,19 @@ async def ask_people(
             next="decide by the review API, before decide_by",
         )
     return asked
+
+
+async def _compare_rivals(
+    session: Session, partnership: Partnership, questions: Sequence[Question]
+) -> None:
+    """Children whom one event matches alike may be one person, twice on the register."""
+    rivals = {
+        candidate
+        for one in questions
+        if one.reason == SEVERAL_CANDIDATES
+        for candidate in one.candidates
+    }
+    await note_changed(session, partnership, rivals)
 
 
 def _note_needs(one: Question, needs: Needs, partnership: Partnership) -> None:

@@ -29,7 +29,7 @@ from services.directory.evaluate import TEXT_PROFILES
 from services.directory.organisations import Needs, read_organisations
 from services.directory.partnership import Partnership
 from services.directory.read_family import read_orders
-from services.directory.report_links import withdraw_finding
+from services.directory.report_links import withdraw_missing_link
 from services.directory.situation import Case
 
 _FORGET = text("""
@@ -70,7 +70,7 @@ async def claim_derived(
             session, partnership, event.receipt, event.key, position=old, reasons=LINKED_CHILD
         )
     ]
-    facts += await withdraw_finding(session, partnership, event.receipt, case.child.id)
+    facts += await withdraw_missing_link(session, partnership, event.receipt, case.child.id)
     await session.execute(_MOVE_QUESTIONS, values)
     told = [
         row

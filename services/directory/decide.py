@@ -15,9 +15,7 @@ from sqlalchemy import text
 
 from bus import Publishable
 from chassis.database import Session
-from schemas.blocks import Child as SentChild
 from schemas.facts import Addressee, EventAccepted, ResolutionDecided
-from schemas.profiles.texts import child_item
 from services.directory.add_linked import LINKED_CHILD
 from services.directory.address import (
     NO_ROUTE,
@@ -38,10 +36,21 @@ from services.directory.record_event import lock_resolution, read_event
 from services.directory.register import RegisteredChild, read_children
 from services.directory.register_child import register_child
 from services.directory.release import release_recipients, release_text
+from services.directory.report_contradictions import report_contradictions, sent_child
 from services.directory.resolve import Asked, Match, resolve_children
 from services.directory.retract import IDENTITY_REASONS, withdraw_unentitled
 from services.directory.situation import Case, is_derived
 from services.directory.withdraw import note_cause
+
+__all__ = [
+    "Decided",
+    "Decision",
+    "NotPossible",
+    "Verdict",
+    "decide_resolution",
+    "possible_decisions",
+    "sent_child",
+]
 
 
 class Decision(StrEnum):
@@ -166,6 +175,8 @@ async def decide_resolution(
     )
     facts = await _go_on(session, partnership, event, row, verdict.decision, child)
     await note_cause(session, resolution, facts)
+    if child_id is not None and child is not None and row.reason in IDENTITY_REASONS:
+        facts += await report_contradictions(session, partnership, event, row.child_index, child)
     if row.reason in (*IDENTITY_REASONS, LINKED_CHILD):
         facts += await withdraw_unentitled(session, partnership, event)
     return Decided(verdict.decision, at, child_id), [decided, *facts]
@@ -203,12 +214,6 @@ async def _find_child(
     if row.child_id is not None:
         return (await read_children(session, [row.child_id])).get(row.child_id)
     return None
-
-
-def sent_child(event: EventAccepted, position: int | None) -> SentChild:
-    """The sender's block about the child in question."""
-    block = event.data["child"] if position is None else child_item(event.data, position)["child"]
-    return SentChild.model_validate(block, by_alias=True, by_name=False)
 
 
 async def _go_on(

@@ -129,26 +129,6 @@ class DerivedLink(SQLModel, table=True):
     child_id: UUID = Field(primary_key=True)
 
 
-class LinkMissing(SQLModel, table=True):
-    """A link that an agency's record lacks, until the agency answers."""
-
-    metadata = metadata
-    __tablename__ = "link_missing"
-    __table_args__ = _OPTIONS
-
-    finding: UUID = Field(primary_key=True)
-    receipt: UUID
-    child_id: UUID
-    child_index: int
-    agency: str
-    adults: list[int] = Field(sa_type=ARRAY(Integer))
-    key: str
-    state: str
-    answer: str | None = None
-    raised_at: datetime = Field(sa_type=_At)
-    ended_at: datetime | None = Field(default=None, sa_type=_At)
-
-
 class IncidentKey(SQLModel, table=True):
     """By what recent incidents are found that name an adult; forgotten when links reach no more."""
 
@@ -180,7 +160,6 @@ LINK_TABLES: tuple[type[SQLModel], ...] = (
     CourtOrder,
     Derived,
     DerivedLink,
-    LinkMissing,
     IncidentKey,
     LinkNoted,
 )

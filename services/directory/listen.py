@@ -15,6 +15,7 @@ from schemas.facts import EventAccepted, EventApplied
 from services.directory.answer_referral import answer_referral
 from services.directory.close_questions import SUPERSEDED
 from services.directory.enter import ABOUT_CHILDREN, enter_events
+from services.directory.keep_findings import ANSWER, take_answer
 from services.directory.partnership import SOURCE, Partnership
 from services.directory.record_enrolment import take_enrolment
 from services.directory.record_event import (
@@ -25,7 +26,6 @@ from services.directory.record_event import (
 )
 from services.directory.record_links import ABOUT_LINKS, take_link
 from services.directory.record_organisation import apply_organisation
-from services.directory.report_links import ANSWER, take_answer
 from services.directory.retract import (
     RETRACTION,
     end_event,

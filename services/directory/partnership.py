@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -27,3 +27,10 @@ class Partnership:
     def today(self) -> date:
         """The day it is in England."""
         return self.clock().astimezone(LONDON).date()
+
+    def may_share(self, sources: Iterable[str], receivers: Iterable[str]) -> bool:
+        """Whether what one agency says may be used to tell another; each by id and by kind."""
+        allowed: set[str] = set()
+        for source in sources:
+            allowed |= self.settings.link_sharing.get(source, frozenset())
+        return not allowed.isdisjoint(receivers)

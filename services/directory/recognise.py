@@ -89,8 +89,13 @@ async def recognise_children(
     return judged
 
 
-async def find_people(session: Session, asked: Sequence[Person]) -> list[list[Person]]:
-    """Whom of the register each may be: most telling first, bounded, never a restricted child."""
+async def find_people(
+    session: Session, asked: Sequence[Person], least: float = LEAST_WEIGHT
+) -> list[list[Person]]:
+    """Whom of the register each may be: most telling first, bounded, never a restricted child.
+
+    least: whoever's keys count less than this part of the first one's is left out.
+    """
     questions: list[int] = []
     keys: list[int] = []
     for at, person in enumerate(asked):
@@ -108,7 +113,7 @@ async def find_people(session: Session, asked: Sequence[Person]) -> list[list[Pe
             "most": MOST_BEHIND_A_KEY,
             "scale": _SCALE,
             "worth": round(KEY_WORTH * _SCALE),
-            "least": LEAST_WEIGHT,
+            "least": least,
             "candidates": MOST_CANDIDATES,
         },
     )

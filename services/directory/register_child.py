@@ -14,6 +14,7 @@ from chassis.ids import new_id
 from schemas.blocks import Child as SentChild
 from services.directory.partnership import Partnership
 from services.directory.register import RegisteredChild, keys_of
+from services.directory.track_changed import note_changed
 from services.directory.write_keys import refresh_keys
 
 _TAKEN = text("""
@@ -71,4 +72,5 @@ async def register_child(
     if keys:
         await session.execute(_KEYS, {"keys": keys, "child": child.id})
     await refresh_keys(session, [child.id], partnership.today())
+    await note_changed(session, partnership, [child.id])
     return child

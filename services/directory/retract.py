@@ -27,6 +27,7 @@ from services.directory.partnership import Partnership
 from services.directory.policy import Line
 from services.directory.record_enrolment import forget_enrolments
 from services.directory.record_event import read_event
+from services.directory.report_contradictions import withdraw_contradictions
 from services.directory.track_missing import forget_event
 from services.directory.withdraw import correction_line, mark_withdrawn, told_before
 from services.directory.withdraw_links import withdraw_links
@@ -148,6 +149,7 @@ async def _end(
         session, superseded, list(earlier.children.values()) if earlier else []
     )
     changed = await forget_enrolments(session, partnership, superseded)
+    facts += await withdraw_contradictions(session, partnership, superseded)
     if earlier is not None:
         facts += await withdraw_links(session, partnership, earlier.event, event)
     reason = None

@@ -33,7 +33,13 @@ class DirectorySettings(Group):
     link_sharing: dict[str, frozenset[str]] = Field(
         default_factory=dict,
         description="Whose assertions (an organisation or a kind) may be used to tell whom (the "
-        "same) that a link is missing from its record. Empty: nobody is told.",
+        "same) that a link is missing from its record, or that another's record seems to be of the "
+        "same person. Empty: nobody is told.",
+    )
+    record_owners: dict[str, str] = Field(
+        default_factory=dict,
+        description="Whose the lines of files are: register, census, health or fhir → the agency "
+        "that is told what is found of them. Where none is named, the reviewers are.",
     )
     urgent_minutes: int = Field(default=30, ge=1, description="To decide about an urgent event.")
     working_days: int = Field(default=1, ge=1, description="To decide about any other.")

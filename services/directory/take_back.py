@@ -16,6 +16,7 @@ from chassis.database import Session
 from schemas.facts import EventAccepted, EventAddressed, ResolutionUndone
 from services.directory.ask import Question, ask_people, head_of
 from services.directory.close_questions import close_questions
+from services.directory.keep_findings import read_standing, withdraw_findings
 from services.directory.partnership import Partnership
 from services.directory.record_enrolment import forget_enrolments
 from services.directory.record_event import Recorded, forget_child, read_event
@@ -87,6 +88,9 @@ async def take_back_child(
         await forget_enrolments(session, partnership, event.receipt)
     facts += await _end_dependents(session, partnership, event, row.child_index, by)
     gone = await _take_off(session, partnership, event, row.id, child_id)
+    if gone:
+        about = {one.finding for one in await read_standing(session, [child_id])}
+        facts += await withdraw_findings(session, partnership, about)
     return [*facts, *await ask_people(session, partnership, questions)], gone
 
 

@@ -39,6 +39,7 @@ from services.directory.record_event import (
     read_event,
 )
 from services.directory.register import read_children
+from services.directory.report_contradictions import withdraw_contradictions
 from services.directory.retract import IDENTITY_REASONS
 from services.directory.take_back import take_back_child, take_back_release
 
@@ -164,6 +165,9 @@ async def _undo(
     facts: list[Publishable] = []
     if about_identity and child_id is not None:
         facts, gone = await take_back_child(session, partnership, recorded, row, child_id, plea.by)
+        facts += await withdraw_contradictions(
+            session, partnership, event.receipt, position=row.child_index or 0
+        )
     elif not about_identity and row.decision == Decision.RELEASE:
         facts = await take_back_release(session, partnership, recorded, row)
     await session.execute(_UNDO, {"id": row.id, "reason": plea.reason, "by": plea.by, "at": at})

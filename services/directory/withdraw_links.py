@@ -20,7 +20,7 @@ from services.directory.partnership import Partnership
 from services.directory.record_event import read_event
 from services.directory.record_links import ABOUT_LINKS, RELATIONSHIP
 from services.directory.register import read_children
-from services.directory.report_links import withdraw_findings
+from services.directory.report_links import withdraw_missing_links
 from services.directory.write_keys import note_due
 
 LINK_WITHDRAWN = "link-withdrawn"
@@ -74,7 +74,7 @@ async def withdraw_links(
     if event.event_type == RELATIONSHIP and _same_people(earlier.data, event.data):
         await session.execute(_RESTATE, values)
         return []
-    facts = await withdraw_findings(session, partnership, earlier.receipt)
+    facts = await withdraw_missing_links(session, partnership, earlier.receipt)
     questions: list[Question] = []
     for row in list(await session.execute(_UNSUPPORTED, {"receipt": earlier.receipt})):
         recorded = await read_event(session, row.receipt)

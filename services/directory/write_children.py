@@ -18,7 +18,10 @@ from chassis.database import Session
 from chassis.ids import new_id
 from services.directory.find_owners import REGISTER, find_owners, ref_of
 from services.directory.import_fields import BadField, ChildLine
+from services.directory.keep_findings import forget_findings
+from services.directory.listen import publish
 from services.directory.partnership import Partnership
+from services.directory.track_changed import note_changed
 from services.directory.write_enrolments import Stated, place_enrolments, write_enrolments
 from services.directory.write_keys import add_keys, refresh_keys, write_exact_keys
 
@@ -107,6 +110,9 @@ async def write_children(
     today = partnership.today()
     await refresh_keys(session, sorted(touched & before.keys()), today)
     await add_keys(session, sorted(touched - before.keys()), today, later=later)
+    await note_changed(session, partnership, changed)
+    hidden = {child for child, row in changed.items() if row["restricted"]}
+    await publish(session, await forget_findings(session, partnership, hidden), {})
     return bad
 
 

@@ -30,13 +30,15 @@ from schemas.permissions import Operation, may
 from services.intake import openapi
 from services.intake.judge import Judge, Prepared
 from services.intake.own_events import MOST_LISTED, OwnEvents, list_own_events
+from services.intake.own_findings import State, list_own_findings
 from services.intake.progress import read_progress
 from services.intake.read_events import Encoding, Read, read_events, read_headers
 from services.intake.record import Conflict, Outcome, Recorder
 from services.intake.tables import Credential
-from services.intake.views import Progress
+from services.intake.views import Findings, Progress
 
 DEFAULT_PURPOSE = "follow-up of the agency's own event"
+FINDINGS_PURPOSE = "quality of the agency's own records"
 
 # Between so many events of a batch, other requests get their turn.
 _JUDGED_AT_ONCE = 16
@@ -131,6 +133,27 @@ def routes(
                     limit=limit,
                     after=after,
                     at=clock(),
+                )
+
+    @router.get(
+        "/v1/findings",
+        response_model_exclude_none=True,
+        dependencies=[_BEARER],
+        summary="What was found of the agency's own records",
+        responses=openapi.READ_RESPONSES,
+    )
+    async def get_findings(
+        request: Request,
+        state: State = "open",
+        limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 50,
+        after: UUID | None = None,
+        x_purpose: Annotated[str, Header(max_length=200)] = FINDINGS_PURPOSE,
+    ) -> Findings:
+        async with _answering():
+            reader = await authenticate(request, Operation.READ_OWN_EVENTS)
+            async with database.transaction() as session:
+                return await list_own_findings(
+                    session, reader, _purpose(x_purpose), state=state, limit=limit, after=after
                 )
 
     return router

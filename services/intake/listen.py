@@ -24,9 +24,9 @@ from schemas.facts import (
     EventAddressed,
     EventApplied,
     EventRetracted,
+    Finding,
     NoticeEscalated,
     NoticeFact,
-    PersonLinkMissing,
     ResolutionDecided,
     ResolutionNeeded,
     ResolutionOverdue,
@@ -36,7 +36,7 @@ from schemas.facts import (
 from services.intake.tell_progress import (
     TELL_CHILDREN,
     TELL_CLOCKS,
-    TELL_LINKS,
+    TELL_FINDINGS,
     TELL_NOTICES,
     TELL_OUTCOMES,
     TELL_RESOLUTIONS,
@@ -50,6 +50,15 @@ T = TypeVar("T")
 
 _STATE_OF = {fact: fact.fact_type.removeprefix("notice.") for fact in NOTICE_FACTS}
 
+
+_NOTHING_FOUND: Row = {
+    "receipt": None,
+    "child_index": None,
+    "adults": [],
+    "records": [],
+    "evidence": [],
+}
+_FINDING = {"finding", "agency", *_NOTHING_FOUND}
 
 LINGER_SECONDS = 0.05
 """A sender looks at its event after seconds; facts that gather so long cost a tenth each."""
@@ -81,7 +90,7 @@ class Told:
         self.resolutions: dict[UUID, Row] = {}
         self.outcomes: dict[tuple[UUID, str, UUID], Row] = {}
         self.clocks: dict[tuple[UUID, str], Row] = {}
-        self.links: dict[UUID, Row] = {}
+        self.findings: dict[UUID, Row] = {}
 
     def statements(self) -> list[tuple[TextClause, list[Row]]]:
         """Each statement with its rows."""
@@ -91,7 +100,7 @@ class Told:
             (TELL_RESOLUTIONS, list(self.resolutions.values())),
             (TELL_OUTCOMES, list(self.outcomes.values())),
             (TELL_CLOCKS, list(self.clocks.values())),
-            (TELL_LINKS, list(self.links.values())),
+            (TELL_FINDINGS, list(self.findings.values())),
         ]
 
     def hear(self, fact: Fact) -> None:
@@ -123,15 +132,8 @@ class Told:
                 self._hear_outcome(
                     said.retracts, "retracted", said.receipt, said.at, None, said.replaced_by
                 )
-            case PersonLinkMissing():
-                link = {
-                    "finding": said.finding,
-                    "receipt": said.receipt,
-                    "child_index": said.child_index,
-                    "adults": list(said.adults),
-                    f"{said.state}_at": said.at,
-                }
-                _merge(self.links, said.finding, link)
+            case Finding():
+                self._hear_finding(said)
             case ClockMissed():
                 row = {
                     "receipt": said.receipt,
@@ -211,6 +213,13 @@ class Told:
             **columns,
         }
         _merge(self.resolutions, said.resolution, row)
+
+    def _hear_finding(self, said: Finding) -> None:
+        if said.agency is None:
+            return  # For the partnership's reviewers, who look in the directory.
+        told = said.model_dump(mode="json", include=_FINDING)
+        row = {**_NOTHING_FOUND, **told, "kind": said.fact_type, f"{said.state}_at": said.at}
+        _merge(self.findings, said.finding, row)
 
     def _hear_outcome(
         self,

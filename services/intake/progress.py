@@ -15,11 +15,12 @@ from sqlalchemy import text
 
 from chassis.audit import write_audit
 from chassis.database import Session
-from schemas.facts import Flag
+from schemas.facts import Evidence, Flag, PersonLinkMissing, RecordContradicts
 from services.intake.tables import Audit, Credential
 from services.intake.views import (
     Applied,
     Child,
+    Contradiction,
     Escalation,
     LinkMissing,
     MissedClock,
@@ -75,9 +76,9 @@ _OUTCOMES = text("""
 _CLOCKS = text("""
     select clock, started_at, due_at, missed_at from intake.progress_clock
      where receipt = :receipt order by due_at""")
-_LINKS = text("""
-    select finding, child_index, adults, raised_at, answered_at, withdrawn_at
-      from intake.progress_link where receipt = :receipt order by finding""")
+_FINDINGS = text("""
+    select finding, kind, child_index, adults, evidence, raised_at, answered_at, withdrawn_at
+      from intake.finding where receipt = :receipt order by finding""")
 
 
 async def read_progress(
@@ -95,7 +96,7 @@ async def read_progress(
     resolutions = (await session.execute(_RESOLUTIONS, about)).all()
     outcomes = (await session.execute(_OUTCOMES, about)).all()
     clocks = (await session.execute(_CLOCKS, about)).all()
-    links = (await session.execute(_LINKS, about)).all()
+    findings = (await session.execute(_FINDINGS, about)).all()
     subjects = sorted({str(row.child_id) for row in (*children, *notices)})
     await write_audit(
         session,
@@ -106,7 +107,7 @@ async def read_progress(
         objects=[(str(receipt), subject) for subject in subjects] or [(str(receipt), None)],
         purpose=purpose,
     )
-    return describe_progress(event, children, notices, resolutions, outcomes, clocks, links)
+    return describe_progress(event, children, notices, resolutions, outcomes, clocks, findings)
 
 
 def describe_progress(
@@ -116,7 +117,7 @@ def describe_progress(
     resolutions: Sequence[Any],
     outcomes: Sequence[Any],
     clocks: Sequence[Any],
-    links: Sequence[Any],
+    findings: Sequence[Any],
 ) -> Progress:
     """The read model's rows as the sender sees them."""
     named = {(row.child_index, row.child_id): row.named for row in children}
@@ -156,7 +157,12 @@ def describe_progress(
             )
             for row in clocks
         ),
-        links_missing=tuple(_link(row) for row in links),
+        links_missing=tuple(
+            _link(row) for row in findings if row.kind == PersonLinkMissing.fact_type
+        ),
+        contradictions=tuple(
+            _contradiction(row) for row in findings if row.kind == RecordContradicts.fact_type
+        ),
         applied=Applied(at=applied.at, outcome=applied.outcome) if applied is not None else None,
         retracted=Retracted(
             at=retracted.at, by_receipt=retracted.by_receipt, replaced_by=retracted.replaced_by
@@ -229,16 +235,34 @@ def _escalation(row: Any, named: bool) -> Escalation:
 
 
 def _link(row: Any) -> LinkMissing:
-    state = "withdrawn" if row.withdrawn_at else "answered" if row.answered_at else "open"
     return LinkMissing(
         finding=row.finding,
         child_index=row.child_index,
         adults=tuple(row.adults),
-        state=state,
+        state=state_of(row),
         raised_at=row.raised_at,
         answered_at=row.answered_at,
         withdrawn_at=row.withdrawn_at,
     )
+
+
+def _contradiction(row: Any) -> Contradiction:
+    return Contradiction(
+        finding=row.finding,
+        child_index=row.child_index,
+        evidence=tuple(Evidence.model_validate(one) for one in row.evidence),
+        state=state_of(row),
+        raised_at=row.raised_at,
+        answered_at=row.answered_at,
+        withdrawn_at=row.withdrawn_at,
+    )
+
+
+def state_of(finding: Any) -> str:
+    """What became of a finding: whatever was answered, withdrawn is the last word."""
+    if finding.withdrawn_at is not None:
+        return "withdrawn"
+    return "open" if finding.answered_at is None else "answered"
 
 
 def _resolution(row: Any) -> Resolution:

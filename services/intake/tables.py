@@ -187,16 +187,20 @@ class ProgressClock(Row, table=True):
     missed_at: datetime = Field(sa_type=DateTime(timezone=True))
 
 
-class ProgressLink(Row, table=True):
-    """A link that the sender's record of an adult lacks, until the sender answers."""
+class FindingRow(Row, table=True):
+    """What was found of an agency's own record, until the agency answers."""
 
-    __tablename__ = "progress_link"
+    __tablename__ = "finding"
     __table_args__ = _IN_SCHEMA
 
     finding: UUID = Field(primary_key=True)
-    receipt: UUID
-    child_index: int
+    kind: str
+    agency: str | None = None
+    receipt: UUID | None = None
+    child_index: int | None = None
     adults: list[int] = Field(sa_type=JSONB)
+    records: list[str] = Field(default_factory=list, sa_type=JSONB)
+    evidence: list[dict[str, str]] = Field(default_factory=list, sa_type=JSONB)
     raised_at: datetime | None = _time()
     answered_at: datetime | None = _time()
     withdrawn_at: datetime | None = _time()

@@ -86,15 +86,24 @@ TELL_CLOCKS = text("""
        set missed_at = least(p.missed_at, excluded.missed_at)""")
 
 
-TELL_LINKS = text("""
-    insert into intake.progress_link as p (finding, receipt, child_index, adults, raised_at,
-           answered_at, withdrawn_at)
-    select finding, receipt, child_index, adults, open_at, answered_at, withdrawn_at
+# A withdrawal, whenever it comes, leaves nothing of what was found.
+TELL_FINDINGS = text("""
+    insert into intake.finding as p (finding, kind, agency, receipt, child_index, adults, records,
+           evidence, raised_at, answered_at, withdrawn_at)
+    select finding, kind, agency, receipt, child_index, adults,
+           case when withdrawn_at is null then records else '[]' end,
+           case when withdrawn_at is null then evidence else '[]' end,
+           open_at, answered_at, withdrawn_at
       from json_to_recordset(cast(:rows as json))
-           as r(finding uuid, receipt uuid, child_index int, adults jsonb, open_at timestamptz,
-                answered_at timestamptz, withdrawn_at timestamptz)
+           as r(finding uuid, kind text, agency text, receipt uuid, child_index int, adults jsonb,
+                records jsonb, evidence jsonb, open_at timestamptz, answered_at timestamptz,
+                withdrawn_at timestamptz)
      order by finding
     on conflict (finding) do update
-       set raised_at = least(p.raised_at, excluded.raised_at),
+       set records = case when coalesce(p.withdrawn_at, excluded.withdrawn_at) is not null
+                          then '[]' else p.records end,
+           evidence = case when coalesce(p.withdrawn_at, excluded.withdrawn_at) is not null
+                           then '[]' else p.evidence end,
+           raised_at = least(p.raised_at, excluded.raised_at),
            answered_at = least(p.answered_at, excluded.answered_at),
            withdrawn_at = least(p.withdrawn_at, excluded.withdrawn_at)""")

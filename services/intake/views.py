@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from schemas.facts import Flag
+from schemas.facts import Evidence, Flag
 from schemas.model import Model
 
 
@@ -103,6 +103,43 @@ class LinkMissing(Model):
     withdrawn_at: datetime | None = None
 
 
+class Contradiction(Model):
+    """Your event contradicts the register about a child; answer with `record.answered`."""
+
+    finding: UUID
+    child_index: int | None = None
+    evidence: tuple[Evidence, ...] = Field(description="Which fields, and how. None: withdrawn.")
+    state: str = Field(description="open, answered or withdrawn")
+    raised_at: datetime | None = None
+    answered_at: datetime | None = None
+    withdrawn_at: datetime | None = None
+
+
+class FindingShown(Model):
+    """What was found of your own records, by its kind; answer with `record.answered`."""
+
+    finding: UUID
+    kind: str = Field(description="person.link-missing, person.duplicate-suspected …")
+    state: str = Field(description="open, answered or withdrawn")
+    receipt: UUID | None = Field(default=None, description="Your event, if it is of one.")
+    child_index: int | None = None
+    adults: tuple[int, ...] = Field(default=(), description="Positions in your event's `adults`.")
+    records: tuple[str, ...] = Field(
+        default=(), description="Your own records, as `source:reference`."
+    )
+    evidence: tuple[Evidence, ...] = ()
+    raised_at: datetime | None = None
+    answered_at: datetime | None = None
+    withdrawn_at: datetime | None = None
+
+
+class Findings(Model):
+    """One page, oldest first; `after` gives the next."""
+
+    findings: tuple[FindingShown, ...]
+    after: UUID | None = None
+
+
 class Progress(Model):
     """Everything that its sender may know of an event."""
 
@@ -122,5 +159,6 @@ class Progress(Model):
     escalations: tuple[Escalation, ...]
     clocks: tuple[MissedClock, ...]
     links_missing: tuple[LinkMissing, ...] = ()
+    contradictions: tuple[Contradiction, ...] = ()
     applied: Applied | None = None
     retracted: Retracted | None = None

@@ -93,9 +93,12 @@ async def test_it_serves_alone_and_says_when_it_is_ready(database_url: str) -> N
     assert process.returncode == 0
 
 
-async def test_links_missing_are_counted_per_agency(stage: Stage, database_url: str) -> None:
+async def test_findings_are_counted_per_agency_and_kind(stage: Stage, database_url: str) -> None:
     stage.settings = DirectorySettings(link_sharing={"mental-health": frozenset({"police"})})
     child = await stage.child(household="house-1")
     await stage.feed(asserted(stage, child), incident(stage))
-    status, output, _ = await run(database_url, "links-missing")
-    assert (status, output.startswith(f"{POLICE}: open 1, answered 0, withdrawn 0")) == (0, True)
+    status, output, _ = await run(database_url, "findings")
+    assert (
+        status,
+        output.startswith(f"{POLICE}: person.link-missing: open 1, answered 0, withdrawn 0"),
+    ) == (0, True)

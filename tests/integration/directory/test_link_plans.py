@@ -12,14 +12,20 @@ from services.directory import (
     add_linked,
     claim_derived,
     find_adults,
+    find_agencies,
     find_linked,
+    keep_findings,
     key_adults,
     note_links,
     reach_back,
     read_family,
+    report_contradictions,
     report_links,
     show_adults,
     show_evidence,
+    show_finding,
+    suspect_duplicates,
+    track_changed,
     withdraw_links,
 )
 from tests.integration.directory.stage import NOW, Stage
@@ -61,12 +67,26 @@ ONE: dict[str, Any] = {
     "most": 10,
     "today": NOW.date(),
     "rows": ROWS,
+    "kind": "person.link-missing",
+    "findings": [ID],
+    "everywhere": False,
+    "number": "9990000000",
+    "upn": "A",
+    "numbers": [1],
+    "lines": [1],
+    "due": NOW,
+    "now": NOW,
+    "after": None,
+    "all": False,
+    "organisations": ["o"],
+    "lock": 1,
 }
 STATEMENTS: dict[str, TextClause] = {
     f"{module.__name__.rpartition('.')[2]}.{name}": statement
-    for module in (add_linked, claim_derived, find_adults, find_linked, key_adults, note_links,
-                   reach_back, read_family, report_links, show_adults, show_evidence,
-                   withdraw_links)
+    for module in (add_linked, claim_derived, find_adults, find_agencies, find_linked,
+                   keep_findings, key_adults, note_links, reach_back, read_family,
+                   report_contradictions, report_links, show_adults, show_evidence, show_finding,
+                   suspect_duplicates, track_changed, withdraw_links)
     for name, statement in vars(module).items()
     # What is counted for a report is counted whole.
     if isinstance(statement, TextClause) and name != "_COUNT"
@@ -74,7 +94,9 @@ STATEMENTS: dict[str, TextClause] = {
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
-async def test_a_statement_about_links_goes_by_an_index(stage: Stage, name: str) -> None:
+async def test_a_statement_about_links_and_findings_goes_by_an_index(
+    stage: Stage, name: str
+) -> None:
     statement = STATEMENTS[name]
     values = {key: ONE[key] for key in statement.compile().params}
     if name == "claim_derived._CLOSE":

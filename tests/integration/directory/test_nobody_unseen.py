@@ -156,9 +156,7 @@ async def test_police_learn_that_a_link_is_missing_only_where_there_is_a_basis(
     answered = await known.feed(known.event("record.answered", answer))
     assert [one.state for one in answered.of(PersonLinkMissing)] == ["answered"]
     async with known.database.reading() as session:
-        rows = await session.execute(
-            text("select agency, state, answer from directory.link_missing")
-        )
+        rows = await session.execute(text("select agency, state, answer from directory.finding"))
         assert [tuple(row) for row in rows] == [(POLICE, "answered", "record-corrected")]
 
 

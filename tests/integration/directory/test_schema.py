@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import inspect
 
 from chassis.database import Database
+from services.directory.finding_tables import FINDING_TABLES
 from services.directory.link_tables import LINK_TABLES
 from services.directory.tables import SCHEMA, TABLES
 
@@ -30,7 +31,7 @@ async def test_models_and_database_name_the_same_columns(database: Database) -> 
         found = await session.run_sync(look)
     dialect = database.engine.dialect
     said = {}
-    for table in (*TABLES, *LINK_TABLES):
+    for table in (*TABLES, *LINK_TABLES, *FINDING_TABLES):
         columns: Any = table.__table__.columns  # type: ignore[attr-defined]
         said[table.__table__.name] = {  # type: ignore[attr-defined]
             column.name: (

@@ -7,7 +7,7 @@ keys are made by code. Until then they are found by exact name and birth date or
 from alembic import op
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 _STATEMENTS = (
     "alter table directory.adult add column described bigint",
