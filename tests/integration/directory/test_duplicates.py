@@ -18,6 +18,7 @@ from services.directory.import_file import import_file
 from services.directory.report_duplicates import compare_some
 from services.directory.settings import DirectorySettings
 from services.directory.track_changed import note_changed
+from services.directory.write_keys import refresh_keys
 from tests.integration.directory.area import MASH, NURSING, POLICE, SCHOOL_A, Pupil, nhs_number
 from tests.integration.directory.area import upn as upn_of
 from tests.integration.directory.stage import Heard, Stage
@@ -243,6 +244,7 @@ async def test_a_corrected_record_ends_it_and_a_later_likeness_raises_it_again(
                 ),
                 {"day": day, "id": first.id},
             )
+            await refresh_keys(session, [first.id], town.partnership.today())
             await note_changed(session, town.partnership, [first.id])
         return await compare(town)
 
@@ -336,6 +338,7 @@ async def test_whom_a_reviewer_registers_as_new_is_compared_and_its_undoing_ends
                      where id = :id"""),
             {"id": made},
         )
+        await refresh_keys(session, [made], town.partnership.today())
     (found,) = await compare(town)
     assert (found.agency, found.state) == (None, "open")
     _, undone = await town.undo(heard.needed[0].resolution)
