@@ -47,7 +47,7 @@ from services.directory.track_changed import claim_changed, forget_changed
 log = logger("directory.duplicates")
 
 MOST = 20
-"""Children at a time: a transaction of about 60 ms, 2.6 to 3.0 ms a child."""
+"""Children at a time: a transaction of about 60 ms, 2.6 to 4.2 ms a child."""
 REST = 9.0
 """So much longer than it worked it rests: a tenth of one core at most, for some 35 a second."""
 

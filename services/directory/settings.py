@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal
 
 from pydantic import Field
 
@@ -36,7 +37,7 @@ class DirectorySettings(Group):
         "same) that a link is missing from its record, or that another's record seems to be of the "
         "same person. Empty: nobody is told.",
     )
-    record_owners: dict[str, str] = Field(
+    record_owners: dict[Literal["register", "census", "health", "fhir"], str] = Field(
         default_factory=dict,
         description="Whose the lines of files are: register, census, health or fhir → the agency "
         "that is told what is found of them. Where none is named, the reviewers are.",

@@ -9,13 +9,13 @@ import bus
 from chassis.clock import Clock
 from chassis.database import Session, after_commit
 from schemas.facts import (
+    FINDING_FACTS,
     NOTICE_FACTS,
     ClockMissed,
     EventAddressed,
     EventApplied,
     EventRetracted,
     OrganisationRecorded,
-    PersonLinkMissing,
     ResolutionDecided,
     ResolutionNeeded,
     ResolutionOverdue,
@@ -43,7 +43,11 @@ _COMPOSED: dict[
         ResolutionDecided,
     )
 }
-_NOT_TOLD = {one.fact_type for one in (EventApplied, PersonLinkMissing, ResolutionUndone)}
+_NOT_TOLD = {
+    EventApplied.fact_type,
+    ResolutionUndone.fact_type,
+    *(one.fact_type for one in FINDING_FACTS),
+}
 _NOTICES = {one.fact_type: one for one in NOTICE_FACTS}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import text
 
 from schemas.facts import EventApplied, PersonDuplicateSuspected
@@ -386,3 +387,8 @@ async def test_a_sender_whose_events_put_both_on_the_register_is_told_which_even
     await stage.learn()
     (found,) = await compare(stage)
     assert (found.agency, set(found.records)) == (SCHOOL_A, receipts)
+
+
+def test_an_owner_of_files_that_nobody_loads_is_refused_at_start() -> None:
+    with pytest.raises(ValidationError):
+        DirectorySettings.model_validate({"record_owners": {"sensus": MASH}})
