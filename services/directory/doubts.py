@@ -20,6 +20,9 @@ IN_WORDS = {
     "given-name-missing": "There is neither a given name nor a number: whatever else agrees is the "
     "family's.",
     "given-name-differs": "The given name is another: whatever else agrees is the family's.",
+    "birth-date-differs": "The birth date is far off, and no number agrees.",
+    "names-alone": "Names agree, but neither birth date nor home nor a number does: it may be a "
+    "namesake.",
     "relative-likelier": "Probably a brother, sister or co-twin, whom the register lacks, of "
     "somebody on it.",
     "two-as-probable": "Two or more are nearly as probable.",

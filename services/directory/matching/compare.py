@@ -194,8 +194,9 @@ def _compare_guardians(asked: Person, known: Person, common: Frequencies) -> tup
     ):
         # The other parent, who bears the child's name: strangers of that name agree as well.
         return (best, OTHER_PARENT) if given and known_given else (MISSING, 0.0)
-    if best == W_FAMILY and known_family is not None:
-        return best, common.family(known_family.text)
+    if best == W_FAMILY and family is not None and known_family is not None:
+        shared = known_family.text if family == known_family else shared_part(family, known_family)
+        return best, common.family(shared) if shared else 0.0
     if known_given is None:
         return best, 0.0
     if best <= W_GIVEN:

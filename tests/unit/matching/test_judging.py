@@ -110,3 +110,26 @@ def test_a_model_is_the_same_after_a_journey_through_text() -> None:
     again = Model.from_json(MODEL.to_json())
     assert again.version == Model.from_json(again.to_json()).version
     assert replace(MODEL, registered=0.5).version != MODEL.version
+
+
+def test_a_birth_date_that_is_far_off_needs_a_number_or_a_person() -> None:
+    own = person("own", "Ottilie", nhs_number="9990000026", guardians=[("Wilma", "Else")])
+    asked = person("q", "Ottilie", date_of_birth="2012-11-30", guardians=[("Wilma", "Else")])
+    judged = ask(asked, own)
+    assert (judged.status, judged.doubt) == ("potential", "birth-date-differs")
+    assert ask(asked._replace(nhs_number="9990000026"), own).status == "match"
+
+
+def test_names_alone_are_never_enough() -> None:
+    """Neither birth date nor home agrees, and no number: a namesake's mother may be a namesake."""
+    own = person("own", "Ottilie", guardians=[("Wilhelmina", "Else")])
+    asked = person(
+        "q",
+        "Ottilie",
+        date_of_birth="",
+        address="",
+        postcode="",
+        guardians=[("Wilhelmina", "Else")],
+    )
+    judged = ask(asked, own)
+    assert (judged.status, judged.doubt) == ("potential", "names-alone")
