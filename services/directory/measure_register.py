@@ -29,7 +29,7 @@ RUN = 50
 """Families stand together on most registers: runs, so that brothers and sisters are in."""
 OWN_PROCESS_FROM = 2_000
 """A smaller register is measured before a process has started."""
-MOST_HOMES = 2_000_000
+MOST_HOMES = 1_000_000
 """Homes are counted for those that house many; with more, those seen once are let go."""
 
 _NEXT = """
