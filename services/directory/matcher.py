@@ -75,6 +75,7 @@ class Matcher:
 def _read(version: str, written: str, counted: bytes) -> Learnt:
     model = Model.from_json(written)
     common = Frequencies.from_json(zlib.decompress(counted).decode())
+    common.prepare()
     return Learnt(version, model, Weights.of(model), common)
 
 

@@ -1,7 +1,7 @@
 """A child of the register in one line, as the matcher sees it: folded and cut once, read often.
 
 To read a line costs a third of making a person from the register's columns (4 and 12
-microseconds, measured), and thirty are read for each child that is recognised.
+microseconds, measured), and several are read for each child that is recognised.
 """
 
 from __future__ import annotations

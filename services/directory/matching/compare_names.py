@@ -130,13 +130,14 @@ def compare_family(mine: Name | None, theirs: Name | None) -> int:
         return MISSING
     if len(mine.text) == 1 or len(theirs.text) == 1:
         return F_INITIAL if mine.text[0] == theirs.text[0] else F_OTHER
-    if shared_part(mine, theirs):
+    several = len(mine.parts) > 1 or len(theirs.parts) > 1
+    if several and shared_part(mine, theirs):
         return F_PART
     if is_close(mine.text, theirs.text):
         return F_CLOSE
     if sounds_alike(mine.text, theirs.text):
         return F_SOUND
-    if len(mine.parts) > 1 or len(theirs.parts) > 1:
+    if several:
         for part in mine.parts:
             for other in theirs.parts:
                 if len(part) > 3 and is_close(part, other):
