@@ -27,10 +27,12 @@ from services.directory.judge_adults import (
 from services.directory.key_adults import exact_adult_keys, flat
 from services.directory.matching.keys import asked_keys
 from services.directory.matching.person import Person
-from services.directory.matching.pool import KEY_WORTH, MOST_BEHIND_A_KEY, MOST_CANDIDATES
+from services.directory.matching.pool import KEY_WORTH, MOST_BEHIND_A_KEY
 from services.directory.partnership import Partnership
 from services.directory.resolve import contradicts
 
+MOST_ALIKE = 30
+"""So many descriptions that are like the adult are weighed, the most telling first."""
 MOST_PER_KEY = 200
 """A person has few children and few agencies speak of each; a query must stay bounded. Where there
 are more, what was asserted last is found."""
@@ -158,7 +160,7 @@ async def _find_alike(
             "alike": [key for _, key in pairs],
             "behind": MOST_BEHIND_A_KEY,
             "worth": KEY_WORTH,
-            "candidates": MOST_CANDIDATES,
+            "candidates": MOST_ALIKE,
             "most": MOST_PER_KEY,
         },
     )

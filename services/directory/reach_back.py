@@ -21,7 +21,7 @@ from services.directory.ask import ask_people
 from services.directory.find_linked import Linked, find_linked
 from services.directory.judge_adults import adult_person
 from services.directory.matching.keys import asked_keys
-from services.directory.matching.pool import KEY_WORTH, MOST_BEHIND_A_KEY, MOST_CANDIDATES
+from services.directory.matching.pool import KEY_WORTH, MOST_BEHIND_A_KEY
 from services.directory.partnership import Partnership
 from services.directory.readdress import SETTLES, TRIED_AGAIN, happened_on
 from services.directory.record_event import (
@@ -35,6 +35,9 @@ from services.directory.record_event import (
 log = logger("directory.reach_back")
 
 ASSERTED_SINCE = "link-asserted-since"
+
+MOST_INCIDENTS = 30
+"""So many incidents that name somebody like the adult are looked at, the most alike first."""
 
 _FORGET = text("delete from directory.incident_key where noted_at < :since")
 
@@ -135,7 +138,7 @@ async def _find_incidents(session: Session, partnership: Partnership, row: Any) 
             "since": _since(partnership),
             "behind": MOST_BEHIND_A_KEY,
             "worth": KEY_WORTH,
-            "candidates": MOST_CANDIDATES,
+            "candidates": MOST_INCIDENTS,
         },
     )
     return [row.receipt for row in rows]

@@ -183,7 +183,9 @@ async def _decide(
     answer: dict[str, Any] = {"decision": decision, "reason": "Spoke with the family's worker."}
     if register_ref is not None:
         shown = (await client.get(f"/v1/resolutions/{question['id']}")).json()
-        (candidate,) = shown["shown"]
+        candidate, *others = shown["shown"]
+        # Brothers and sisters of one house may be shown below, never above.
+        assert {one["givenName"] for one in others} <= {ELDEST.given, MIDDLE.given}
         assert candidate["givenName"] == YOUNGEST.given
         assert candidate["agrees"]["givenName"] is False
         assert candidate["agrees"]["dateOfBirth"] is True
