@@ -44,7 +44,9 @@ class CloudEvent(Model):
     source: Token = Field(description="The sending system, bound to its credential.")
     type: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[a-z][a-z0-9.-]*$")]
     time: Moment = Field(description="When the sender stated it; not in the future.")
-    datacontenttype: Literal["application/json"] = "application/json"
+    datacontenttype: Literal["application/json"] | None = Field(
+        default="application/json", description="Null is as if it were absent."
+    )
     dataschema: str | None = Field(default=None, max_length=256)
     correlationid: Token | None = Field(default=None, description="The sender's own case.")
     causationid: Token | None = Field(default=None, description="What led to this event.")

@@ -129,3 +129,13 @@ async def test_broken_headers_are_named(intake: Intake) -> None:
         assert answer.status_code in (400, 422), (name, value)
         assert answer.json()["errors"][0]["rule"] == rule
     assert (await intake.post(body, "application/json", headers=good)).status_code == 202
+
+
+@pytest.mark.parametrize("name", ["datacontenttype", "dataschema", "correlationid", "duetime"])
+async def test_an_attribute_that_is_null_is_absent_and_the_schema_says_so(
+    intake: Intake, name: str
+) -> None:
+    raw = {**event(), name: None}
+    assert ENVELOPE.is_valid(raw)
+    answer = await intake.post(json.dumps(raw).encode())
+    assert answer.status_code == 202
