@@ -5,10 +5,9 @@ Every read of a child's data, and every decision, leaves an audit row in the sam
 
 from __future__ import annotations
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
 
 from chassis.credentials import Credentials
@@ -26,18 +25,21 @@ from services.directory.decide import (
 from services.directory.listen import publish
 from services.directory.partnership import Partnership
 from services.directory.reviewer import (
+    After,
     Authorization,
+    Limit,
     Purpose,
     audit,
     authenticate,
+    name_of,
     read_body_of,
+    review_router,
     visible_to,
 )
 from services.directory.show import ResolutionShown, ResolutionSummary, list_open, may_see, show_one
 from services.directory.tables import Credential
 
 BODY_LIMIT_BYTES = 64 * 1024
-LONGEST_PAGE = 200
 
 
 class DecisionBody(Model):
@@ -70,15 +72,14 @@ def create_router(
     database: Database, partnership: Partnership, credentials: Credentials[Credential]
 ) -> APIRouter:
     """The routes; each authenticates and asks the table of permissions."""
-    router = APIRouter(prefix="/v1/resolutions", tags=["review"])
+    router = review_router("/v1/resolutions")
 
     @router.get("")
     async def list_resolutions(
-        response: Response,
         authorization: Authorization = None,
         purpose: Purpose = None,
-        after: Annotated[UUID | None, Query()] = None,
-        limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
+        after: After = None,
+        limit: Limit = 50,
     ) -> ResolutionPage:
         """Open questions of your area, the oldest deadline first."""
         who = await authenticate(credentials, authorization)
@@ -86,14 +87,12 @@ def create_router(
             page = await list_open(session, visible_to(who, partnership), after, limit)
             seen = [(str(one.id), None) for one in page]
             await audit(session, who, "list-resolutions", seen, purpose)
-        response.headers["Cache-Control"] = "no-store"
         more = len(page) == limit
         return ResolutionPage(resolutions=tuple(page), next=page[-1].id if more else None)
 
     @router.get("/{resolution}")
     async def read_resolution(
         resolution: UUID,
-        response: Response,
         authorization: Authorization = None,
         purpose: Purpose = None,
     ) -> ResolutionShown:
@@ -109,7 +108,6 @@ def create_router(
                 about.add(shown.kept.child_id)
             seen += [(str(resolution), str(child)) for child in sorted(about)]
             await audit(session, who, "read-resolution", seen, purpose)
-        response.headers["Cache-Control"] = "no-store"
         return shown
 
     @router.post("/{resolution}/decision")
@@ -121,13 +119,11 @@ def create_router(
     ) -> DecisionKept:
         """Decide; the event goes on its way in the same transaction."""
         who = await authenticate(credentials, authorization)
-        body = await read_body_of(request, DecisionBody, BODY_LIMIT_BYTES)
+        body = await read_body_of(request, DecisionBody)
         async with database.transaction() as session:
             if not await may_see(session, visible_to(who, partnership), resolution):
                 raise _unknown()
-            verdict = Verdict(
-                body.decision, body.child_id, body.reason, f"{who.organisation}/{who.name}"
-            )
+            verdict = Verdict(body.decision, body.child_id, body.reason, name_of(who))
             outcome, facts = await decide_resolution(session, partnership, resolution, verdict)
             if isinstance(outcome, NotPossible):
                 raise _refused(outcome)

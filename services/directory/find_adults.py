@@ -145,10 +145,7 @@ async def _find_alike(
     session: Session, partnership: Partnership, asked: Sequence[Adult]
 ) -> list[list[_Alike]]:
     """For each those who are likely; nobody without a matcher."""
-    if partnership.matcher.learnt is None:
-        # A process that has just started must not overlook whom it is about to know.
-        await partnership.matcher.read_newest(session)
-    learnt = partnership.matcher.learnt
+    learnt = await partnership.matcher.get(session)
     if learnt is None:
         return [[] for _ in asked]
     people = [adult_sent(adult) for adult in asked]

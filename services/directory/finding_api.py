@@ -5,10 +5,10 @@ Every look and every answer leaves audit rows in the same transaction.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
 
 from chassis.credentials import Credentials
@@ -20,11 +20,15 @@ from services.directory.keep_findings import take_reviewers_answer
 from services.directory.listen import publish
 from services.directory.partnership import Partnership
 from services.directory.reviewer import (
+    After,
     Authorization,
+    Limit,
     Purpose,
     audit,
     authenticate,
+    name_of,
     read_body_of,
+    review_router,
     visible_to,
 )
 from services.directory.show_finding import (
@@ -35,9 +39,6 @@ from services.directory.show_finding import (
     show_finding,
 )
 from services.directory.tables import Credential
-
-BODY_LIMIT_BYTES = 16 * 1024
-LONGEST_PAGE = 200
 
 
 class FindingAnswer(Model):
@@ -70,15 +71,14 @@ def create_finding_router(
     database: Database, partnership: Partnership, credentials: Credentials[Credential]
 ) -> APIRouter:
     """The routes; each authenticates and asks the table of permissions."""
-    router = APIRouter(prefix="/v1/directory/findings", tags=["review"])
+    router = review_router("/v1/directory/findings")
 
     @router.get("")
     async def list_open_findings(
-        response: Response,
         authorization: Authorization = None,
         purpose: Purpose = None,
-        after: Annotated[UUID | None, Query()] = None,
-        limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
+        after: After = None,
+        limit: Limit = 50,
     ) -> FindingPage:
         """Records that seem to be of one person and belong to no agency that may be told."""
         who = await authenticate(credentials, authorization)
@@ -86,14 +86,12 @@ def create_finding_router(
             page = await list_findings(session, visible_to(who, partnership), after, limit)
             seen = [(str(one.finding), None) for one in page]
             await audit(session, who, "list-findings", seen, purpose)
-        response.headers["Cache-Control"] = "no-store"
         more = len(page) == limit
         return FindingPage(findings=tuple(page), next=page[-1].finding if more else None)
 
     @router.get("/{finding}")
     async def read_finding(
         finding: UUID,
-        response: Response,
         authorization: Authorization = None,
         purpose: Purpose = None,
     ) -> FindingShown:
@@ -106,7 +104,6 @@ def create_finding_router(
             shown = await show_finding(session, row)
             seen = [(str(finding), str(one.child_id)) for one in shown.children]
             await audit(session, who, "read-finding", seen or [(str(finding), None)], purpose)
-        response.headers["Cache-Control"] = "no-store"
         return shown
 
     @router.post("/{finding}/answer")
@@ -118,7 +115,7 @@ def create_finding_router(
     ) -> FindingKept:
         """Say what was done about it; the same answer again is no other."""
         who = await authenticate(credentials, authorization)
-        body = await read_body_of(request, FindingAnswer, BODY_LIMIT_BYTES)
+        body = await read_body_of(request, FindingAnswer)
         async with database.transaction() as session:
             mine = visible_to(who, partnership)
             row = await find_for(session, mine, finding)
@@ -130,7 +127,7 @@ def create_finding_router(
                 finding,
                 body.answer,
                 body.reason,
-                f"{who.organisation}/{who.name}",
+                name_of(who),
             )
             await publish(session, facts, {})
             await audit(session, who, "answer-finding", [(str(finding), None)], purpose)

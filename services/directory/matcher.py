@@ -62,6 +62,12 @@ class Matcher:
     def __init__(self) -> None:
         self.learnt: Learnt | None = None
 
+    async def get(self, session: Session) -> Learnt | None:
+        """What is decided with now; a process that has just started reads it first."""
+        if self.learnt is None:
+            await self.read_newest(session)
+        return self.learnt
+
     async def read_newest(self, session: Session) -> None:
         """Take the newest version that fits the keys of this code, if it is not here yet."""
         version = (await session.execute(_NEWEST, {"keys": VERSION})).scalar()

@@ -76,10 +76,8 @@ async def _compare_for_ever(database: Database, partnership: Partnership) -> Non
 
 async def compare_some(database: Database, partnership: Partnership) -> int:
     """Compare the next children that changed; returns how many. None before a matcher is learnt."""
-    if partnership.matcher.learnt is None:
-        async with database.reading() as session:
-            await partnership.matcher.read_newest(session)
-    learnt = partnership.matcher.learnt
+    async with database.reading() as session:
+        learnt = await partnership.matcher.get(session)
     if learnt is None:
         return 0
     async with database.transaction() as session:

@@ -112,10 +112,7 @@ async def _recognise(
     answers: list[Match | Unresolved],
     open_ones: Sequence[int],
 ) -> None:
-    if partnership.matcher.learnt is None:
-        # A process that has just started must not ask a person what it is about to know.
-        await partnership.matcher.read_newest(session)
-    learnt = partnership.matcher.learnt
+    learnt = await partnership.matcher.get(session)
     if learnt is None:
         return
     people = [

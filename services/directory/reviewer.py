@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Annotated, TypeVar
+from uuid import UUID
 
-from fastapi import Header, Request
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import ValidationError
 
 from chassis.audit import write_audit
@@ -22,8 +23,22 @@ from services.directory.tables import Audit, Credential
 
 PURPOSE = "review of a safeguarding event"
 
+LONGEST_PAGE = 200
+BODY_LIMIT_BYTES = 16 * 1024
+
 Authorization = Annotated[str | None, Header()]
 Purpose = Annotated[str | None, Header(alias="X-Purpose", max_length=200)]
+After = Annotated[UUID | None, Query()]
+Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE)]
+
+
+def review_router(prefix: str = "") -> APIRouter:
+    """A router whose answers nobody keeps."""
+    return APIRouter(prefix=prefix, tags=["review"], dependencies=[Depends(_is_not_kept)])
+
+
+def _is_not_kept(response: Response) -> None:
+    response.headers["Cache-Control"] = "no-store"
 
 
 async def authenticate(
@@ -36,10 +51,17 @@ async def authenticate(
     return row
 
 
+def name_of(who: Credential) -> str:
+    """Who decided, as it is kept beside the decision."""
+    return f"{who.organisation}/{who.name}"
+
+
 Body = TypeVar("Body", bound=Model)
 
 
-async def read_body_of(request: Request, model: type[Body], limit_bytes: int) -> Body:
+async def read_body_of(
+    request: Request, model: type[Body], limit_bytes: int = BODY_LIMIT_BYTES
+) -> Body:
     """The request's body as this model; raises the problem that names each field and its rule."""
     raw = parse_json(await read_body(request, limit_bytes))
     try:

@@ -49,9 +49,7 @@ async def show_adults(
     session: Session, partnership: Partnership, event: EventAccepted, child: UUID
 ) -> list[AdultShown]:
     """The best agreement of each adult through whom the child was found; none without a matcher."""
-    if partnership.matcher.learnt is None:
-        await partnership.matcher.read_newest(session)
-    learnt = partnership.matcher.learnt
+    learnt = await partnership.matcher.get(session)
     if learnt is None:
         return []
     best: dict[int, Likeness] = {}

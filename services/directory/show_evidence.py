@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
-from uuid import UUID
 
 from pydantic import Field
 from sqlalchemy import text
@@ -20,6 +19,7 @@ from services.directory.matching.explain import Step
 from services.directory.partnership import Partnership
 from services.directory.register import RegisteredChild, same_name
 from services.directory.resolve import contradicts
+from services.directory.show_child import ChildShown, columns_of
 from services.directory.weigh_candidates import Weighed
 
 
@@ -41,20 +41,12 @@ class FieldBeside(Model):
     registered: tuple[str, ...]
 
 
-class CandidateShown(Model):
+class CandidateShown(ChildShown):
     """A child of the register beside what the sender says, and how far the two agree.
 
     Without a learnt matcher, and of a question that was decided, there is no probability.
     """
 
-    child_id: UUID
-    given_name: str
-    family_name: str
-    date_of_birth: str | None
-    sex: str | None
-    nhs_number: str | None
-    upn: str | None
-    postcode: str | None
     agrees: dict[str, bool] = Field(description="Only fields that both sides know.")
     probability: float | None = Field(default=None, description="That it is this child.")
     relative: float | None = Field(
@@ -124,14 +116,7 @@ def _show(
     candidate = weighed.of(child) if weighed is not None else None
     known = _known(child, held)
     return CandidateShown(
-        child_id=child.id,
-        given_name=child.given_name,
-        family_name=child.family_name,
-        date_of_birth=child.date_of_birth.isoformat() if child.date_of_birth else None,
-        sex=child.sex,
-        nhs_number=child.nhs_number,
-        upn=child.upn,
-        postcode=child.postcode,
+        **columns_of(child),
         agrees=_agrees(sent, child) if sent is not None else {},
         probability=round(candidate.probability, 6) if candidate is not None else None,
         relative=round(candidate.relative, 6) if candidate is not None else None,

@@ -15,7 +15,8 @@ from sqlalchemy import text
 from chassis.database import Session
 from schemas.facts import Evidence
 from schemas.model import Model
-from services.directory.register import RegisteredChild, read_children
+from services.directory.register import read_children
+from services.directory.show_child import ChildShown, columns_of
 
 
 class FindingSummary(Model):
@@ -28,23 +29,10 @@ class FindingSummary(Model):
     raised_at: datetime
 
 
-class RecordShown(Model):
-    """A child of the register."""
-
-    child_id: UUID
-    given_name: str
-    family_name: str
-    date_of_birth: str | None
-    sex: str | None
-    nhs_number: str | None
-    upn: str | None
-    postcode: str | None
-
-
 class FindingShown(FindingSummary):
     """The finding with the children that it is about."""
 
-    children: tuple[RecordShown, ...]
+    children: tuple[ChildShown, ...]
 
 
 _MINE = """agency is null
@@ -86,22 +74,9 @@ async def show_finding(session: Session, row: Any) -> FindingShown:
         evidence=tuple(Evidence.model_validate(one) for one in row.evidence),
         raised_at=row.raised_at,
         children=tuple(
-            _record(one)
+            ChildShown(**columns_of(one))
             for one in sorted(open_ones, key=lambda child: child.id)
             # What is left of a pair would show whom the other, hidden now, was taken for.
             if len(open_ones) == len([row.child_id, row.other])
         ),
-    )
-
-
-def _record(child: RegisteredChild) -> RecordShown:
-    return RecordShown(
-        child_id=child.id,
-        given_name=child.given_name,
-        family_name=child.family_name,
-        date_of_birth=child.date_of_birth.isoformat() if child.date_of_birth else None,
-        sex=child.sex,
-        nhs_number=child.nhs_number,
-        upn=child.upn,
-        postcode=child.postcode,
     )

@@ -7,6 +7,7 @@ A clock is a row: a sweep that was missed is made up by the next one.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from pydantic_core import from_json
@@ -43,26 +44,31 @@ _CLAIM = text("""
 def sweep_tasks(database: Database, partnership: Partnership) -> list[Task]:
     """The sweeps as tasks of the process, each with failures of its own."""
     return [
-        Task("directory-sweep", partial(_sweep_for_ever, database, partnership)),
-        Task("directory-readdress", partial(_readdress_for_ever, database, partnership)),
-        Task("directory-reach-back", partial(_reach_back_for_ever, database, partnership)),
+        Task(f"directory-{name}", partial(_for_ever, once, database, partnership))
+        for name, once in (
+            ("sweep", tell_overdue_once),
+            ("readdress", readdress_one),
+            ("reach-back", reach_back_once),
+        )
     ]
 
 
-async def _sweep_for_ever(database: Database, partnership: Partnership) -> None:
+async def _for_ever(
+    once: Callable[[Database, Partnership], Awaitable[bool]],
+    database: Database,
+    partnership: Partnership,
+) -> None:
+    """Again at once while there is more, then after a rest."""
     while True:
-        full = True
-        while full:
-            async with database.transaction() as session:
-                full = await tell_overdue(session, partnership) == MOST
-        await asyncio.sleep(partnership.settings.sweep_seconds)
-
-
-async def _readdress_for_ever(database: Database, partnership: Partnership) -> None:
-    while True:
-        while await readdress_one(database, partnership):
+        while await once(database, partnership):
             pass
         await asyncio.sleep(partnership.settings.sweep_seconds)
+
+
+async def tell_overdue_once(database: Database, partnership: Partnership) -> bool:
+    """Tell of the next questions past their deadline; False when these were the last."""
+    async with database.transaction() as session:
+        return await tell_overdue(session, partnership) == MOST
 
 
 async def readdress_one(database: Database, partnership: Partnership) -> bool:
@@ -73,13 +79,6 @@ async def readdress_one(database: Database, partnership: Partnership) -> bool:
         async with database.transaction() as session:
             await publish(session, await readdress_mover(session, partnership, mover), {})
     return mover is not None
-
-
-async def _reach_back_for_ever(database: Database, partnership: Partnership) -> None:
-    while True:
-        while await reach_back_once(database, partnership):
-            pass
-        await asyncio.sleep(partnership.settings.sweep_seconds)
 
 
 async def reach_back_once(database: Database, partnership: Partnership) -> bool:

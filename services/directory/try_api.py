@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import uuid4
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
 from sqlalchemy import text
 
@@ -27,7 +27,13 @@ from services.directory.matching.judge import Judgement, worth_showing
 from services.directory.partnership import Partnership
 from services.directory.read_people import person_sent
 from services.directory.recognise import Asked, recognise_children
-from services.directory.reviewer import Authorization, audit, authenticate, read_body_of
+from services.directory.reviewer import (
+    Authorization,
+    audit,
+    authenticate,
+    read_body_of,
+    review_router,
+)
 from services.directory.show_evidence import StepShown, show_steps
 from services.directory.tables import Credential
 
@@ -72,12 +78,10 @@ def create_try_router(
     database: Database, partnership: Partnership, credentials: Credentials[Credential]
 ) -> APIRouter:
     """The one route; it authenticates, counts and audits."""
-    router = APIRouter(tags=["review"])
+    router = review_router()
 
     @router.post("/v1/directory/resolve")
-    async def try_resolve(
-        request: Request, response: Response, authorization: Authorization = None
-    ) -> Tried:
+    async def try_resolve(request: Request, authorization: Authorization = None) -> Tried:
         """How this child would be recognised. Nothing is changed, nobody is told."""
         who = await authenticate(credentials, authorization)
         body = await read_body_of(request, TryBody, BODY_LIMIT_BYTES)
@@ -85,14 +89,13 @@ def create_try_router(
             await _count(session, partnership, who)
             purpose = f"case {body.case_reference}"
             await audit(session, who, OPERATION, [(str(uuid4()), None)], purpose)
-        learnt = partnership.matcher.learnt
-        if learnt is None:
-            raise Problem(503, "not-learnt", "The matcher has not measured the register yet.")
         parents = [(one.given or "", one.family or "") for one in body.parents]
         asked = Asked(person_sent(body.child, parents), 0)
         async with database.reading() as session:
+            learnt = await partnership.matcher.get(session)
+            if learnt is None:
+                raise Problem(503, "not-learnt", "The matcher has not measured the register yet.")
             (judged,) = await recognise_children(session, learnt, [asked], known={})
-        response.headers["Cache-Control"] = "no-store"
         return _shown(judged, learnt)
 
     return router

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Request
 from pydantic import ConfigDict, Field
 
 from bus import Publishable
@@ -25,15 +25,15 @@ from services.directory.reviewer import (
     Purpose,
     audit,
     authenticate,
+    name_of,
     read_body_of,
+    review_router,
     visible_to,
 )
 from services.directory.show import may_see
 from services.directory.show_event import EventShown, concerns, show_event
 from services.directory.tables import Credential
 from services.directory.undo import Plea, Undone, undo_match, undo_resolution
-
-BODY_LIMIT_BYTES = 16 * 1024
 
 
 class UndoBody(Model):
@@ -67,12 +67,11 @@ def create_undo_router(
     database: Database, partnership: Partnership, credentials: Credentials[Credential]
 ) -> APIRouter:
     """The routes; each authenticates and asks the table of permissions."""
-    router = APIRouter(tags=["review"])
+    router = review_router()
 
     @router.get("/v1/directory/events/{receipt}")
     async def read_event(
         receipt: UUID,
-        response: Response,
         authorization: Authorization = None,
         purpose: Purpose = None,
     ) -> EventShown:
@@ -89,7 +88,6 @@ def create_undo_router(
                 for place in shown.children
             ]
             await audit(session, who, "read-event", about or [(str(receipt), None)], purpose)
-        response.headers["Cache-Control"] = "no-store"
         return shown
 
     @router.post("/v1/resolutions/{resolution}/undo")
@@ -101,7 +99,7 @@ def create_undo_router(
     ) -> UndoKept:
         """Undo a decision: what went out because of it is withdrawn, and it is asked again."""
         who = await authenticate(credentials, authorization)
-        body = await read_body_of(request, UndoBody, BODY_LIMIT_BYTES)
+        body = await read_body_of(request, UndoBody)
         async with database.transaction() as session:
             if not await may_see(session, visible_to(who, partnership), resolution):
                 raise _unknown()
@@ -120,7 +118,7 @@ def create_undo_router(
     ) -> UndoKept:
         """Undo who a child of an event was taken for, also where no person decided it."""
         who = await authenticate(credentials, authorization)
-        body = await read_body_of(request, UndoMatchBody, BODY_LIMIT_BYTES)
+        body = await read_body_of(request, UndoMatchBody)
         async with database.transaction() as session:
             mine = visible_to(who, partnership)
             if not await concerns(session, mine, receipt, body.child_id):
@@ -157,7 +155,7 @@ async def _finish(
 
 
 def _plea(who: Credential, body: UndoBody) -> Plea:
-    return Plea(body.reason, f"{who.organisation}/{who.name}", who.organisation)
+    return Plea(body.reason, name_of(who), who.organisation)
 
 
 def _unknown() -> Problem:

@@ -46,9 +46,7 @@ async def weigh_candidates(
     judged: Judgement | None,
 ) -> Weighed | None:
     """`judged` where it speaks of all who are shown; None without a matcher, and of an unborn."""
-    if partnership.matcher.learnt is None:
-        await partnership.matcher.read_newest(session)
-    learnt = partnership.matcher.learnt
+    learnt = await partnership.matcher.get(session)
     if learnt is None or is_unborn(asked.child):
         return None
     person = person_sent(asked.child, asked.parents)

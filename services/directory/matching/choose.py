@@ -164,7 +164,8 @@ def _lend(
     lent = own.copy()
     for one, relative in families:
         mine, theirs = single[:, one, _LENT_AT], single[:, relative, _LENT_AT]
-        lacking = levels[one, _LENT_AT] == MISSING
+        # An initial stands at no level either, yet it says something.
+        lacking = (levels[one, _LENT_AT] == MISSING) & (others[one, _LENT_AT] == 0.0)
         share = np.where(lacking, np.maximum(_FILLED_SHARE, 1e-9), _LENT_SHARE)
         mixed = np.logaddexp(np.log1p(-share) + mine, np.log(share) + theirs)
         total = own[:, one] + (mixed - mine).sum(axis=1)
