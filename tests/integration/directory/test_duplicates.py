@@ -23,9 +23,8 @@ from services.directory.write_keys import refresh_keys
 from tests.integration.directory.area import MASH, NURSING, POLICE, SCHOOL_A, Pupil, nhs_number
 from tests.integration.directory.area import upn as upn_of
 from tests.integration.directory.stage import Heard, Stage
+from tests.integration.directory.town import settle_town
 
-GIVEN = ("Ada", "Bertram", "Clara", "Dorian", "Edith", "Felix", "Greta", "Hugo", "Iris", "Jonas")
-FAMILY = ("Ashdown", "Birchall", "Cranmore", "Dunmere", "Elstow", "Farrant", "Goring", "Haskew")
 VALUES = ("Wilhelm", "Quarter", "2014", "ZZ9", "Mill Lane", "999")
 
 OWNED = {"register": MASH, "census": MASH, "health": NURSING}
@@ -34,15 +33,7 @@ OWNED = {"register": MASH, "census": MASH, "health": NURSING}
 @pytest.fixture
 async def town(stage: Stage) -> Stage:
     """A register with some families, none of them of the children in question."""
-    for at, (given, family) in enumerate((g, f) for g in GIVEN for f in FAMILY):
-        await stage.child(
-            given,
-            family,
-            date(2009 + at % 9, 1 + at % 12, 1 + at % 27),
-            postcode=f"ZZ9 {at % 9}A{'ABDEFGHJ'[at % 8]}",
-            address=f"{at} Example Street",
-        )
-    await stage.learn()
+    await settle_town(stage)
     stage.settings = DirectorySettings(record_owners=OWNED)
     return stage
 

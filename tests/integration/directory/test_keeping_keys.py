@@ -29,6 +29,7 @@ from tests.integration.directory.area import AREA, SCHOOL_A, SCHOOL_B, Pupil
 from tests.integration.directory.family import TRUST, asserted
 from tests.integration.directory.stage import Stage
 from tests.integration.directory.test_import import child, count, write
+from tests.integration.directory.town import until_it_waits
 
 
 async def in_step(stage: Stage) -> bool:
@@ -185,8 +186,7 @@ async def test_a_child_that_is_hidden_while_it_is_refreshed_is_hidden(
     async with stage.database.transaction() as session:
         await rename(stage, pupil, session)
         hiding = asyncio.create_task(set_by_hand(stage, pupil, change))
-        await asyncio.sleep(0.2)
-        assert not hiding.done()
+        await until_it_waits(stage, hiding)
     await hiding
     assert await count(stage, "directory.known_person") == 0
 
@@ -203,8 +203,7 @@ async def test_a_child_that_is_refreshed_while_it_is_hidden_is_hidden(
             text(f"update directory.child set {change} where id = :id"), {"id": pupil.id}
         )
         refreshing = asyncio.create_task(refresh_due(stage.database, stage.partnership))
-        await asyncio.sleep(0.2)
-        assert not refreshing.done()
+        await until_it_waits(stage, refreshing)
     assert await refreshing
     assert await count(stage, "directory.known_person") == 0
     assert await in_step(stage)
@@ -237,8 +236,7 @@ async def test_of_two_who_change_a_child_at_once_the_later_sees_both(stage: Stag
         )
         await refresh_keys(session, [pupil.id], today)
         second = asyncio.create_task(change("address", "14 Mill Lane"))
-        await asyncio.sleep(0.2)
-        assert not second.done()
+        await until_it_waits(stage, second)
     await second
     assert await in_step(stage)
 

@@ -10,23 +10,13 @@ from sqlalchemy import text
 
 from tests.integration.directory.area import SCHOOL_B, Pupil
 from tests.integration.directory.stage import Stage
-
-GIVEN = ("Ada", "Bertram", "Clara", "Dorian", "Edith", "Felix", "Greta", "Hugo", "Iris", "Jonas")
-FAMILY = ("Ashdown", "Birchall", "Cranmore", "Dunmere", "Elstow", "Farrant", "Goring", "Haskew")
+from tests.integration.directory.town import settle_town
 
 
 @pytest.fixture
 async def town(stage: Stage) -> Stage:
     """A register with some families, none of them of the children in question."""
-    for at, (given, family) in enumerate((g, f) for g in GIVEN for f in FAMILY):
-        await stage.child(
-            given,
-            family,
-            date(2009 + at % 9, 1 + at % 12, 1 + at % 27),
-            postcode=f"ZZ9 {at % 9}A{'ABDEFGHJ'[at % 8]}",
-            address=f"{at} Example Street",
-        )
-    await stage.learn()
+    await settle_town(stage)
     return stage
 
 

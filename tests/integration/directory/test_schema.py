@@ -8,6 +8,7 @@ from sqlalchemy import inspect
 
 from chassis.database import Database
 from services.directory.finding_tables import FINDING_TABLES
+from services.directory.key_tables import KEY_TABLES
 from services.directory.link_tables import LINK_TABLES
 from services.directory.tables import SCHEMA, TABLES
 
@@ -31,7 +32,7 @@ async def test_models_and_database_name_the_same_columns(database: Database) -> 
         found = await session.run_sync(look)
     dialect = database.engine.dialect
     said = {}
-    for table in (*TABLES, *LINK_TABLES, *FINDING_TABLES):
+    for table in (*TABLES, *KEY_TABLES, *LINK_TABLES, *FINDING_TABLES):
         columns: Any = table.__table__.columns  # type: ignore[attr-defined]
         said[table.__table__.name] = {  # type: ignore[attr-defined]
             column.name: (

@@ -15,23 +15,15 @@ from services.directory.write_keys import refresh_keys
 from tests.integration.directory.area import SCHOOL_A, SCHOOL_B, Pupil
 from tests.integration.directory.family import SECRETS, TRUST, asserted, incident
 from tests.integration.directory.stage import Stage
+from tests.integration.directory.town import FAMILY, GIVEN, settle_town
 
 ALL: dict[str, Any] = {"all": True, "organisations": []}
-GIVEN = ("Ada", "Bertram", "Clara", "Dorian", "Edith", "Felix", "Greta", "Hugo")
-FAMILY = ("Ashdown", "Birchall", "Cranmore", "Dunmere", "Elstow")
 
 
 @pytest.fixture
 async def town(stage: Stage) -> Stage:
     """A register of strangers, measured."""
-    for at, (given, family) in enumerate((g, f) for g in GIVEN for f in FAMILY):
-        await stage.child(
-            given,
-            family,
-            date(2009 + at % 9, 1 + at % 12, 1 + at % 27),
-            postcode=f"ZZ9 {at % 9}A{'ABDEFGHJ'[at % 8]}",
-        )
-    await stage.learn()
+    await settle_town(stage, GIVEN[:8], FAMILY[:5])
     return stage
 
 

@@ -20,6 +20,7 @@ from tests.integration.directory.area import Pupil
 from tests.integration.directory.stage import Stage
 from tests.integration.directory.test_import import child, count, write
 from tests.integration.directory.test_keeping_keys import in_step, rename
+from tests.integration.directory.town import until_it_waits
 from tests.support.postgres import Cluster, open_database
 
 
@@ -99,8 +100,7 @@ async def test_a_child_that_changes_while_it_is_spread_has_its_new_keys_only(sta
         await rename(stage, first, session)
         # The old keys are taken and spread; then the row is waited for.
         spread = asyncio.create_task(keep_keys(stage.database, stage.partnership))
-        await asyncio.sleep(0.3)
-        assert not spread.done()
+        await until_it_waits(stage, spread)
     await spread
     assert await in_step(stage)
 
