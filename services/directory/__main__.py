@@ -85,6 +85,11 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--model", type=Path, help="a saved model; without, one is learnt from the two files"
     )
+    evaluate.add_argument(
+        "--distinct",
+        action="store_true",
+        help="no two rows of QUERIES are one person, as in a school's roll: decided together",
+    )
     evaluate.add_argument("--save-model", type=Path, help="where to write the model that was used")
     commands.add_parser("findings", help="per agency: what was found of its own records")
     reviewer = commands.add_parser("reviewer", help="keys of those who decide")
@@ -181,7 +186,9 @@ def _evaluate(chosen: argparse.Namespace) -> int:
 
     try:
         model = read_model(chosen.model) if chosen.model else None
-        result = evaluate_files(chosen.register, chosen.queries, chosen.out, show, model)
+        result = evaluate_files(
+            chosen.register, chosen.queries, chosen.out, show, model, distinct=chosen.distinct
+        )
         if chosen.save_model:
             chosen.save_model.write_text(result.model.to_json() + "\n", "utf-8")
     except (MissingColumnError, OSError, KeyError, ValueError) as error:

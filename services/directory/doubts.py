@@ -23,6 +23,7 @@ IN_WORDS = {
     "birth-date-differs": "The birth date is far off, and no number agrees.",
     "names-alone": "Names agree, but neither birth date nor home nor a number does: it may be a "
     "namesake.",
+    "fits-another": "Another child of the same event fits this record as well or better.",
     "relative-likelier": "Probably a brother, sister or co-twin, whom the register lacks, of "
     "somebody on it.",
     "two-as-probable": "Two or more are nearly as probable.",

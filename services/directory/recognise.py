@@ -2,7 +2,8 @@
 
 Finds whom a child may be by its keys, the most telling first, and lets the matcher choose. The
 children of one event are looked at together: where one is known, the others are sought in its
-family. Every recognition is kept with its explanation and the matcher's version.
+family, and no record is taken for two of them. Every recognition is kept with its explanation and
+the matcher's version.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from sqlalchemy import text
 
 from chassis.database import Session
 from services.directory.matcher import Learnt
+from services.directory.matching.apart import tell_apart
 from services.directory.matching.judge import Judgement, judge
 from services.directory.matching.keys import asked_keys
 from services.directory.matching.person import Person
@@ -86,6 +88,22 @@ async def recognise_children(
         family = families.get(one.group)
         if family and judged[at].status != "match" and found[at]:
             judged[at] = judge(one.person, found[at], learnt.common, learnt.weights, family)
+    return _tell_apart(asked, judged, known)
+
+
+def _tell_apart(
+    asked: Sequence[Asked], judged: list[Judgement], known: Mapping[int, Sequence[int]]
+) -> list[Judgement]:
+    """The children of one event are different children."""
+    groups: dict[int, list[int]] = {}
+    for at, one in enumerate(asked):
+        groups.setdefault(one.group, []).append(at)
+    for group, places in groups.items():
+        taken = {str(number) for number in known.get(group, ())}
+        if len(places) > 1 or taken:
+            apart = tell_apart([judged[at] for at in places], taken)
+            for at, answer in zip(places, apart, strict=True):
+                judged[at] = answer
     return judged
 
 

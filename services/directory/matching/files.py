@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from schemas.identifiers import normalise_nhs_number, normalise_upn
+from services.directory.matching.apart import tell_apart
 from services.directory.matching.choose import Weights
 from services.directory.matching.compare import compare
 from services.directory.matching.explain import explain, in_one_line
@@ -63,9 +64,18 @@ class Evaluated(NamedTuple):
 
 
 def evaluate_files(
-    register: Path, queries: Path, out: Path, report: Report, model: Model | None = None
+    register: Path,
+    queries: Path,
+    out: Path,
+    report: Report,
+    model: Model | None = None,
+    *,
+    distinct: bool = False,
 ) -> Evaluated:
-    """Read both CSV files and write the decisions. Raises `MissingColumnError`, `OSError`."""
+    """Read both CSV files and write the decisions. Raises `MissingColumnError`, `OSError`.
+
+    distinct: no two queries are one person; so decided together, as the children of an event are.
+    """
     people = [_read(row, row["id"], check_numbers=True) for row in read_rows(register, "id")]
     asked = [_read(row, row["query"], check_numbers=True) for row in read_rows(queries, "query")]
     linker = Linker(people, report)
@@ -74,7 +84,7 @@ def evaluate_files(
     with out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(DECISION_COLUMNS)
-        for one in linker.decide(asked, used):
+        for one in linker.decide(asked, used, distinct=distinct):
             counts[one.status] += 1
             shown = [*one.shown, *("" for _ in range(MOST_SHOWN - len(one.shown)))]
             writer.writerow(
@@ -108,14 +118,16 @@ def link(
     *,
     check_numbers: bool = True,
     model: Model | None = None,
+    distinct: bool = False,
 ) -> list[FileDecision]:
     """Decide each query against the register, in the order of the queries.
 
     check_numbers: a number whose check digit fails is not used, as everywhere in the product.
+    distinct: no two queries are one person.
     """
     linker = Linker([_read(row, row["id"], check_numbers) for row in register])
     asked = [_read(row, row["query"], check_numbers) for row in queries]
-    return list(linker.decide(asked, model or linker.learn_from(asked)))
+    return list(linker.decide(asked, model or linker.learn_from(asked), distinct=distinct))
 
 
 class Linker:
@@ -140,12 +152,20 @@ class Linker:
                 self._report("learning", at, len(asked) // step)
         return learn(model, Pairs.of(answers), len(people))
 
-    def decide(self, asked: Sequence[Person], model: Model) -> Iterator[FileDecision]:
-        """The decisions, in order."""
+    def decide(
+        self, asked: Sequence[Person], model: Model, *, distinct: bool = False
+    ) -> Iterator[FileDecision]:
+        """The decisions, in order. Those on `distinct` people come once all have been judged."""
         weights = Weights.of(model)
+        judged: Iterable[Judgement] = self._judge(asked, weights)
+        if distinct:
+            judged = tell_apart(list(judged))
+        for one, judgement in zip(asked, judged, strict=True):
+            yield _in_words(one.ref, judgement, weights, self._common.people)
+
+    def _judge(self, asked: Sequence[Person], weights: Weights) -> Iterator[Judgement]:
         for at, one in enumerate(asked):
-            judged = judge(one, self._find(one), self._common, weights)
-            yield _in_words(one.ref, judged, weights, self._common.people)
+            yield judge(one, self._find(one), self._common, weights)
             if at % 500 == 0:
                 self._report("queries", at, len(asked))
 

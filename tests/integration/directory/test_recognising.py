@@ -148,3 +148,22 @@ async def test_the_same_question_gets_the_same_answer(town: Stage) -> None:
             text("select probability, steps::text, matcher from directory.recognition")
         )
         assert len({tuple(row) for row in rows}) == 1
+
+
+async def test_one_record_is_not_taken_for_two_children_of_an_event(town: Stage) -> None:
+    pupil = await robin(town)
+    twin = sent(pupil, "Wilhelmine", "Quartermaine")
+    alone = await town.feed(town.abuse(twin))
+    assert [fact.child_id for fact in alone.addressed] == [pupil.id]
+    known = await town.feed(town.abuse(pupil.sent(), twin))
+    assert [fact.child_index for fact in known.addressed] == [0]
+    assert [one.child_index for one in known.needed] == [1]
+    both = await town.feed(town.abuse(sent(pupil, "Wilhelmena", "Quartermaine"), twin))
+    assert both.addressed == []
+    assert [one.child_index for one in both.needed] == [0, 1]
+    async with town.database.reading() as session:
+        noted = await session.execute(
+            text("select detail from directory.resolution where receipt = :receipt"),
+            {"receipt": known.needed[0].receipt},
+        )
+    assert noted.scalars().all() == [["doubt:fits-another"]]

@@ -93,3 +93,26 @@ def test_a_file_without_its_key_column_is_refused_by_name(tmp_path: Path) -> Non
     )
     assert done.returncode == 2
     assert "r.csv has no column id" in done.stderr
+
+
+def test_a_roll_is_decided_as_a_whole(tmp_path: Path) -> None:
+    register, roll, out = tmp_path / "r.csv", tmp_path / "q.csv", tmp_path / "d.csv"
+    register.write_text(
+        "id,given_name,family_name,date_of_birth\n"
+        "C1,Ottilie,Quartermaine,2014-05-12\nC2,Ottoline,Quartermaine,2014-05-12\n"
+    )
+    roll.write_text(
+        "query,given_name,family_name,date_of_birth\n"
+        "Q1,Ottilie,Quartermaine,2014-05-12\nQ2,Otti,Quartermaine,2014-05-12\n"
+    )
+    best = {}
+    for option in ("", "--distinct"):
+        command = [sys.executable, "-m", "services.directory", "evaluate", str(register), str(roll)]
+        subprocess.run([*command, "--out", str(out), *option.split()], check=True)
+        with out.open(newline="") as file:
+            best[option] = {row["query"]: row for row in csv.DictReader(file)}
+    assert {name: rows["Q2"]["best"] for name, rows in best.items()} == {
+        "": "C1",
+        "--distinct": "C2",
+    }
+    assert best["--distinct"]["Q1"]["best"] == "C1"
