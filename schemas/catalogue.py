@@ -112,10 +112,22 @@ EVENT_TYPES: dict[str, EventType] = {
             ),
         ),
         EventType(
+            "referral.triaged",
+            {1: events.ReferralTriaged},
+            "The MASH graded a referral; its clock runs from when it was received.",
+            (rules.judge_contact, rules.judge_times("triagedAt")),
+        ),
+        EventType(
             "referral.decided",
             {1: events.ReferralDecided},
             "Social care decided about a referral; the referrer is told without asking.",
             (rules.judge_contact, rules.judge_times("decidedAt")),
+        ),
+        EventType(
+            "assessment.completed",
+            {1: events.AssessmentCompleted},
+            "What came of the assessment; the referrer is told without asking.",
+            (rules.judge_contact, rules.judge_times("completedAt")),
         ),
         EventType(
             "missing.reported",
@@ -131,11 +143,36 @@ EVENT_TYPES: dict[str, EventType] = {
             urgent=True,
         ),
         EventType(
+            "missing.updated",
+            {1: events.MissingUpdated},
+            "Missing children are still missing; what is known of them, or the grade, has changed.",
+            (
+                rules.judge_contact,
+                rules.judge_children,
+                rules.judge_adults,
+                rules.judge_basis,
+                rules.judge_times("updatedAt", "*lastSeenAt"),
+            ),
+            urgent=True,
+        ),
+        EventType(
             "missing.found",
             {1: events.MissingFound},
             "Missing children are found: stop looking.",
             (rules.judge_contact, rules.judge_children, rules.judge_times("foundAt")),
             urgent=True,
+        ),
+        EventType(
+            "return-interview.offered",
+            {1: events.ReturnInterviewOffered},
+            "A return home interview was offered to a child who was found.",
+            (rules.judge_contact, rules.judge_times("offeredAt")),
+        ),
+        EventType(
+            "return-interview.completed",
+            {1: events.ReturnInterviewCompleted},
+            "A child who was found has had its return home interview.",
+            (rules.judge_contact, rules.judge_times("completedAt")),
         ),
         EventType(
             "enrolment.changed",

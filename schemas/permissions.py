@@ -22,12 +22,20 @@ class Operation(StrEnum):
 
 ANY_AGENCY = frozenset(Kind)
 
+_INTERVIEWERS = frozenset(
+    {Kind.SOCIAL_CARE, Kind.LOCAL_AUTHORITY, Kind.VOLUNTARY, Kind.CARE_PROVIDER}
+)
 SENDERS: dict[str, frozenset[Kind]] = {
     "domestic-abuse.recorded": frozenset({Kind.POLICE}),
     "referral.submitted": ANY_AGENCY,
+    "referral.triaged": frozenset({Kind.SOCIAL_CARE}),
     "referral.decided": frozenset({Kind.SOCIAL_CARE}),
+    "assessment.completed": frozenset({Kind.SOCIAL_CARE}),
     "missing.reported": frozenset({Kind.POLICE, Kind.CARE_PROVIDER}),
+    "missing.updated": frozenset({Kind.POLICE, Kind.CARE_PROVIDER}),
     "missing.found": frozenset({Kind.POLICE, Kind.CARE_PROVIDER}),
+    "return-interview.offered": _INTERVIEWERS,
+    "return-interview.completed": _INTERVIEWERS,
     "enrolment.changed": frozenset({Kind.SCHOOL, Kind.LOCAL_AUTHORITY}),
     "organisation.changed": frozenset({Kind.LOCAL_AUTHORITY, Kind.SOCIAL_CARE}),
     "relationship.asserted": ANY_AGENCY,

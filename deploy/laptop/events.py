@@ -23,9 +23,14 @@ Row = Mapping[str, str]
 _SENT_BY = {
     "domestic-abuse.recorded": "police",
     "referral.submitted": "school",
+    "referral.triaged": "social-care",
     "referral.decided": "social-care",
+    "assessment.completed": "social-care",
     "missing.reported": "police",
+    "missing.updated": "police",
     "missing.found": "police",
+    "return-interview.offered": "social-care",
+    "return-interview.completed": "social-care",
     "enrolment.changed": "school",
     "organisation.changed": "council",
     "relationship.asserted": "social-care",
@@ -87,16 +92,31 @@ def make_events(
     """
     run = f"{now:%Y%m%d%H%M%S}"
     pupil, teenager = children[0], children[4]
+
+    def receipt(event_type: str) -> UUID:
+        return receipt_of(_source(event_type), _id(event_type, run))
+
+    referral, report = receipt("referral.submitted"), receipt("missing.reported")
+    found = {"found": str(receipt("missing.found"))}
     data = {
         "domestic-abuse.recorded": _incident(pupil, now),
         "referral.submitted": _referral(pupil),
-        "referral.decided": _decision(
-            receipt_of(_source("referral.submitted"), _id("referral.submitted", run)), now
-        ),
+        "referral.triaged": {
+            "referral": str(referral),
+            "grade": "amber",
+            "triagedAt": _at(now - timedelta(minutes=2)),
+        },
+        "referral.decided": _decision(referral, now),
+        "assessment.completed": _assessment(referral, now),
         "missing.reported": _missing(teenager, now),
-        "missing.found": _found(
-            teenager, receipt_of(_source("missing.reported"), _id("missing.reported", run)), now
-        ),
+        "missing.updated": _regraded(teenager, report, now),
+        "missing.found": _found(teenager, report, now),
+        "return-interview.offered": {
+            **found,
+            "offeredAt": _at(now - timedelta(minutes=1)),
+            "outcome": "accepted",
+        },
+        "return-interview.completed": {**found, "completedAt": _at(now)},
         "enrolment.changed": _enrolment(pupil),
         "organisation.changed": {"organisation": _with_inset_day(school, now)},
         "relationship.asserted": _relationship(pupil),
@@ -239,6 +259,16 @@ def _decision(referral: UUID, now: datetime) -> dict[str, Any]:
     }
 
 
+def _assessment(referral: UUID, now: datetime) -> dict[str, Any]:
+    return {
+        "referral": str(referral),
+        "outcome": "child-in-need-plan",
+        "completedAt": _at(now),
+        "rationaleShareable": "A plan has been agreed.",
+        "rationaleInternal": "Synthetic internal rationale.",
+    }
+
+
 def _missing(row: Row, now: datetime) -> dict[str, Any]:
     return {
         "policeReference": f"EX-{now:%Y%m%d}-0002",
@@ -256,6 +286,14 @@ def _missing(row: Row, now: datetime) -> dict[str, Any]:
         ],
         "basis": {"lawfulBasis": "vital-interests", "familyInformed": True},
     }
+
+
+def _regraded(row: Row, report: UUID, now: datetime) -> dict[str, Any]:
+    """The report restated with another grade."""
+    restated = _missing(row, now)
+    del restated["reportedAt"]
+    updated_at = _at(now - timedelta(minutes=10))
+    return {**restated, "report": str(report), "updatedAt": updated_at, "grade": "medium"}
 
 
 def _found(row: Row, report: UUID, now: datetime) -> dict[str, Any]:

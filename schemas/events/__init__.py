@@ -11,11 +11,27 @@ from schemas.events.links import (
     RelationshipAsserted,
     RelationshipKind,
 )
-from schemas.events.missing import ChildFound, ChildMissing, MissingFound, MissingReported
-from schemas.events.referral import Action, ChildReferred, ReferralDecided, ReferralSubmitted
+from schemas.events.missing import (
+    ChildFound,
+    ChildMissing,
+    MissingFound,
+    MissingReported,
+    MissingUpdated,
+    ReturnInterviewCompleted,
+    ReturnInterviewOffered,
+)
+from schemas.events.referral import (
+    Action,
+    AssessmentCompleted,
+    ChildReferred,
+    ReferralDecided,
+    ReferralSubmitted,
+    ReferralTriaged,
+)
 
 __all__ = [
     "Action",
+    "AssessmentCompleted",
     "ChildAtIncident",
     "ChildFound",
     "ChildMissing",
@@ -26,13 +42,17 @@ __all__ = [
     "EventRetracted",
     "MissingFound",
     "MissingReported",
+    "MissingUpdated",
     "OrderRecorded",
     "OrderedAdult",
     "OrganisationChanged",
     "RecordAnswered",
     "ReferralDecided",
     "ReferralSubmitted",
+    "ReferralTriaged",
     "RelatedAdult",
     "RelationshipAsserted",
     "RelationshipKind",
+    "ReturnInterviewCompleted",
+    "ReturnInterviewOffered",
 ]

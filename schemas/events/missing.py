@@ -1,11 +1,11 @@
-"""A child reported missing, and found."""
+"""A child reported missing, regraded, found, and heard afterwards."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from schemas.blocks import Adult, Basis, Child, Statement
 from schemas.events.event import Event
@@ -27,17 +27,32 @@ class ChildMissing(Model):
     exploitation_markers: Annotated[tuple[Words, ...], Field(max_length=50)] = ()
 
 
-class MissingReported(Event):
-    """One or more children missing together, with the grade that police gave."""
-
+class _Missing(Event):
     police_reference: Annotated[str, Field(min_length=1, max_length=64)] | None = None
-    reported_at: Moment
     grade: MissingGrade
     children: Annotated[tuple[ChildMissing, ...], Field(min_length=1, max_length=50)]
     adults: Annotated[tuple[Adult, ...], Field(max_length=50)] = ()
     narrative: LongText | None = None
     statements: Annotated[tuple[Statement, ...], Field(max_length=200)] = ()
     basis: Basis | None = None
+
+
+class MissingReported(_Missing):
+    """One or more children missing together, with the grade that police gave."""
+
+    reported_at: Moment
+
+
+class MissingUpdated(_Missing):
+    """The same children are still missing and what is known has changed, the grade perhaps.
+
+    Restates the report in full: whoever was told of the report is told this instead.
+    """
+
+    report: UUID | None = Field(
+        default=None, description="The receipt of the report, where the sender knows it."
+    )
+    updated_at: Moment
 
 
 class ChildFound(Model):
@@ -59,3 +74,30 @@ class MissingFound(Event):
     found_at: Moment
     children: Annotated[tuple[ChildFound, ...], Field(min_length=1, max_length=50)]
     basis: Basis | None = None
+
+
+InterviewOffer = Literal[
+    "accepted", "declined", "missing-again", "not-contactable", "other-provider", "not-offered"
+]
+
+
+class AboutFound(Event):
+    """What every event about a return interview says of the child that was found."""
+
+    found: UUID = Field(description="The receipt of the `missing.found`.")
+    child_positions: Annotated[
+        tuple[Annotated[StrictInt, Field(ge=0, lt=50)], ...], Field(max_length=50)
+    ] = Field(default=(), description="Positions in its children; empty: all of them.")
+
+
+class ReturnInterviewOffered(AboutFound):
+    """A return home interview was offered, and what the child answered, or why it was not."""
+
+    offered_at: Moment
+    outcome: InterviewOffer
+
+
+class ReturnInterviewCompleted(AboutFound):
+    """The return home interview took place. What was said is told to nobody by this event."""
+
+    completed_at: Moment

@@ -1,4 +1,4 @@
-"""A referral to children's social care, and the decision that goes back to the referrer."""
+"""A referral to children's social care, and what goes back to the referrer of its way."""
 
 from __future__ import annotations
 
@@ -26,6 +26,21 @@ ReferralOutcome = Literal[
     "strategy-discussion-s47",
     "other",
 ]
+
+
+AssessmentOutcome = Literal[
+    "no-further-action",
+    "step-down-early-help",
+    "child-in-need-plan",
+    "child-protection-enquiry",
+    "looked-after",
+    "other",
+]
+
+ReferralGrade = Literal["red", "amber", "green"]
+"""How soon the MASH must decide; what each is given is local (`docs/reference/clocks.md`)."""
+
+Positions = Annotated[tuple[Annotated[StrictInt, Field(ge=0, lt=50)], ...], Field(max_length=50)]
 
 
 class ChildReferred(Model):
@@ -59,15 +74,37 @@ class Action(Model):
     due_on: Day
 
 
-class ReferralDecided(Event):
-    """What social care decided about a referral; `rationaleInternal` goes to nobody."""
+class AboutReferral(Event):
+    """What every event about an earlier referral says of it."""
 
     referral: UUID = Field(description="The receipt of the referral.")
-    child_positions: Annotated[
-        tuple[Annotated[StrictInt, Field(ge=0, lt=50)], ...], Field(max_length=50)
-    ] = Field(default=(), description="Positions in the referral's children; empty: all of them.")
+    child_positions: Positions = Field(
+        default=(), description="Positions in the referral's children; empty: all of them."
+    )
+
+
+class ReferralTriaged(AboutReferral):
+    """The MASH looked at a referral and graded it. Its clock runs on from when it was received."""
+
+    grade: ReferralGrade
+    triaged_at: Moment
+
+
+class ReferralDecided(AboutReferral):
+    """What social care decided about a referral; `rationaleInternal` goes to nobody."""
+
     outcome: ReferralOutcome
     decided_at: Moment
+    rationale_shareable: Text
+    rationale_internal: LongText | None = None
+    actions: Annotated[tuple[Action, ...], Field(max_length=100)] = ()
+
+
+class AssessmentCompleted(AboutReferral):
+    """What came of the assessment that a referral led to; `rationaleInternal` goes to nobody."""
+
+    outcome: AssessmentOutcome
+    completed_at: Moment
     rationale_shareable: Text
     rationale_internal: LongText | None = None
     actions: Annotated[tuple[Action, ...], Field(max_length=100)] = ()

@@ -53,6 +53,11 @@ class EventAddressed(FactOfEvent):
     closes: tuple[UUID, ...] = Field(
         default=(), description="Receipts whose open notices this event ends (found, decided)."
     )
+    regards: tuple[UUID, ...] = Field(
+        default=(),
+        description="Receipts of the referral, or of the found, that this event speaks of without "
+        "ending them (triaged; a return interview).",
+    )
     withdraws: tuple[UUID, ...] = Field(
         default=(), description="Notices of this same event and child that are taken back."
     )

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from schemas.blocks import Contact, OrderInForce, PartialDate, PersonName
 from schemas.events.missing import MissingGrade
-from schemas.events.referral import ReferralOutcome
+from schemas.events.referral import AssessmentOutcome, ReferralOutcome
 from schemas.facts import Part, Profile
 from schemas.model import Model
 from schemas.reading import Day
@@ -170,6 +170,9 @@ class MissingAlert(EventContent):
     description: str | None = None
     last_seen_at: datetime | None = None
     last_seen_place: str | None = None
+    updates: UUID | None = Field(
+        default=None, description="The receipt of the report that this restates."
+    )
     if_seen: str = "If you see this child, call 999."
 
 
@@ -190,19 +193,24 @@ class ToldAction(Model):
 
 
 class ReferrerOutcome(EventContent):
-    """To the professional who referred: the decision, and nothing about anyone else."""
+    """To the professional who referred: how far it is, what was decided, nothing of anyone else."""
 
     profile: Literal[Profile.REFERRER_OUTCOME] = Profile.REFERRER_OUTCOME
     referral: UUID
-    outcome: ReferralOutcome
-    decided_at: datetime
+    stage: Literal["triaged", "decided", "assessed"]
+    outcome: ReferralOutcome | AssessmentOutcome | None = Field(
+        default=None, description="Absent while it is only triaged."
+    )
+    triaged_at: datetime | None = None
+    decided_at: datetime | None = None
+    assessed_at: datetime | None = None
     rationale: str | None = None
     actions: tuple[ToldAction, ...] = ()
     contact: Contact
 
 
-class PublicReceipt(Content):
-    """To a member of the public who referred: that it was received; no outcome, no worker."""
+class ReferralReceipt(Content):
+    """To whoever referred: that it was received; no outcome, no worker."""
 
     profile: Literal[Profile.RECEIPT] = Profile.RECEIPT
     message: str = "What you told us was received."

@@ -68,7 +68,7 @@ MODELS: dict[Profile, type[Content]] = {
     Profile.MISSING_ALERT: content.MissingAlert,
     Profile.MISSING_FOUND: content.MissingFound,
     Profile.REFERRER_OUTCOME: content.ReferrerOutcome,
-    Profile.RECEIPT: content.PublicReceipt,
+    Profile.RECEIPT: content.ReferralReceipt,
     Profile.WITHDRAWAL: content.Withdrawal,
     Profile.ALERT: content.Alert,
 }
@@ -144,6 +144,7 @@ def _tell_missing(told: Told) -> dict[str, Any]:
         "description": told.text("description"),
         "lastSeenAt": told.item.get("lastSeenAt"),
         "lastSeenPlace": told.text("lastSeenPlace"),
+        "updates": told.data.get("report"),
     }
     if_seen = told.text("ifSeen")
     if if_seen is not None:
@@ -156,11 +157,14 @@ def _tell_found(told: Told) -> dict[str, Any]:
 
 
 def _tell_referrer(told: Told) -> dict[str, Any]:
+    data = told.data
+    stage, at = _STAGES[told.addressed.event_type]
     return {
-        "referral": told.data["referral"],
-        "outcome": told.data["outcome"],
-        "decidedAt": told.data["decidedAt"],
-        "rationale": told.event_text(told.data["rationaleShareable"], "rationaleShareable"),
+        "referral": data["referral"],
+        "stage": stage,
+        "outcome": data.get("outcome"),
+        f"{stage}At": data[at],
+        "rationale": told.event_text(data.get("rationaleShareable"), "rationaleShareable"),
         "actions": [
             {
                 "description": told.event_text(
@@ -168,10 +172,18 @@ def _tell_referrer(told: Told) -> dict[str, Any]:
                 ),
                 "dueOn": action["dueOn"],
             }
-            for position, action in enumerate(told.data.get("actions") or ())
+            for position, action in enumerate(data.get("actions") or ())
         ],
-        "contact": told.data["contact"],
+        "contact": data["contact"],
     }
+
+
+_STAGES = {
+    "referral.triaged": ("triaged", "triagedAt"),
+    "referral.decided": ("decided", "decidedAt"),
+    "assessment.completed": ("assessed", "completedAt"),
+}
+"""By type of event: how far the referral is, and where it says when."""
 
 
 def _withdraw(told: Told) -> dict[str, Any]:
@@ -205,8 +217,8 @@ _TYPES: dict[Profile, frozenset[str]] = {
     Profile.LA_EDUCATION: frozenset({"domestic-abuse.recorded"}),
     Profile.HEALTH_MINIMAL: frozenset({"domestic-abuse.recorded"}),
     Profile.EARLY_YEARS_MINIMAL: frozenset({"domestic-abuse.recorded"}),
-    Profile.MISSING_ALERT: frozenset({"missing.reported"}),
+    Profile.MISSING_ALERT: frozenset({"missing.reported", "missing.updated"}),
     Profile.MISSING_FOUND: frozenset({"missing.found"}),
-    Profile.REFERRER_OUTCOME: frozenset({"referral.decided"}),
+    Profile.REFERRER_OUTCOME: frozenset(_STAGES),
 }
 """Profiles that tell of certain types only; the others tell of any."""

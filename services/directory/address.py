@@ -7,9 +7,9 @@ a person, while everybody who can be determined is told at once.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -69,6 +69,18 @@ _ASKED = text("""
      order by queued_at""")
 
 
+class Sequel(NamedTuple):
+    """Of an event that restates others: which it ends, and who was told of those."""
+
+    closes: tuple[UUID, ...] = ()
+    told: tuple[Addressee, ...] = ()
+
+    def beside(self, addressees: Sequence[Addressee]) -> tuple[Addressee, ...]:
+        """Those whom the table names, and whoever was told before and is not among them."""
+        named = {one.organisation for one in addressees}
+        return (*addressees, *(one for one in self.told if one.organisation not in named))
+
+
 async def address_children(
     session: Session,
     partnership: Partnership,
@@ -76,11 +88,12 @@ async def address_children(
     *,
     again: bool = False,
     whole: Collection[UUID] = (),
+    sequels: Mapping[tuple[UUID, UUID], Sequel] | None = None,
 ) -> list[Publishable]:
     """Evaluate the table for each case, record who is told, and return the facts.
 
     `again`: the children were addressed before; only recipients who are new are told. `whole`:
-    receipts of which every child known so far is among the cases.
+    receipts of which every child known so far is among the cases. `sequels`: by receipt and child.
     """
     if not cases:
         return []
@@ -98,6 +111,7 @@ async def address_children(
             asked = await _read_asked(session, case)
             held = () if asked.get(TEXT_NAMES_OTHERS) == RELEASE else held
         if not again or outcome.addressees:
+            sequel = (sequels or {}).get((case.event.receipt, case.child.id), Sequel())
             facts.append(
                 EventAddressed(
                     **head_of(case.event),
@@ -107,7 +121,8 @@ async def address_children(
                     identity=case.child.identity,
                     orders=tuple(at.family.orders),
                     held=held,
-                    recipients=tuple(outcome.addressees),
+                    recipients=sequel.beside(outcome.addressees),
+                    closes=sequel.closes,
                     data=case.event.data,
                 )
             )

@@ -1,4 +1,4 @@
-"""Takes a decision about a referral back to who referred, without anybody asking (step 4).
+"""Takes what becomes of a referral back to who referred, without anybody asking (step 4).
 
 Only a social care that was itself told of the referral may decide about it; another's decision
 waits for a person.
@@ -15,7 +15,7 @@ from sqlalchemy import text
 from bus import Park, Publishable, Retry
 from chassis.database import Session
 from schemas.disclosure import find_third_parties
-from schemas.facts import EventAccepted, EventAddressed, Profile
+from schemas.facts import Addressee, EventAccepted, EventAddressed
 from schemas.organisations import RecipientRole
 from services.directory.address import NO_ROUTE, TEXT_NAMES_OTHERS, record_addressed
 from services.directory.ask import Question, address, ask_people, head_of
@@ -27,6 +27,10 @@ from services.directory.policy import When
 from services.directory.record_event import Recorded, read_event
 from services.directory.register import RegisteredChild, read_children
 
+ANSWERS = frozenset({"referral.triaged", "referral.decided", "assessment.completed"})
+"""What social care says of a referral; only the decision ends its notices and its clock."""
+
+DECISION = "referral.decided"
 DECIDER_NOT_ADDRESSED = "decider-not-addressed"
 RETRY_SECONDS = 5.0
 
@@ -56,7 +60,7 @@ class _Answered(NamedTuple):
 async def answer_referral(
     session: Session, partnership: Partnership, event: EventAccepted, *, checked: bool = False
 ) -> list[Publishable]:
-    """The referrer learns the decision, per child of the referral.
+    """The referrer learns how far the referral is, per child of it.
 
     `checked`: a person has said that this sender may decide. Raises `bus.Retry` while the referral
     is not known: it may be on its way.
@@ -90,16 +94,22 @@ async def _tell_referrer(
     )
     registered = await read_children(session, referral.children.values())
     answered = list(_answered(event, referral, registered))
-    if present is None or present.organisation.channel == "none" or not answered:
-        problem = f"{NO_ROUTE}-referrer" if answered else "referral-child-unknown"
-        return list(await ask_people(session, partnership, [Question(event, problem)]))
-    public = referral.event.data.get("referrerIsPublic") is True
-    when = When.PUBLIC if public else When.PROFESSIONAL
-    line = next(one for one in partnership.policy.lines_for(event.event_type) if one.when is when)
-    found = Found(present.organisation, RecipientRole.REFERRER, present.ids)
-    reason = wish_to_withhold(event.data, found)
-    recipient = address(found.organisation, found.role, line.profile, line.id, reason)
-    carries = line.profile is Profile.REFERRER_OUTCOME and reason is None
+    if not answered:
+        question = Question(event, "referral-child-unknown")
+        return list(await ask_people(session, partnership, [question]))
+    recipients: tuple[Addressee, ...] = ()
+    # A member of the public is told that it was received, and no more.
+    if referral.event.data.get("referrerIsPublic") is not True:
+        if present is None or present.organisation.channel == "none":
+            question = Question(event, f"{NO_ROUTE}-referrer")
+            return list(await ask_people(session, partnership, [question]))
+        lines = partnership.policy.lines_for(event.event_type)
+        line = next(one for one in lines if one.when is When.PROFESSIONAL)
+        found = Found(present.organisation, RecipientRole.REFERRER, present.ids)
+        reason = wish_to_withhold(event.data, found)
+        recipients = (address(found.organisation, found.role, line.profile, line.id, reason),)
+    carries = any(one.withheld is None for one in recipients)
+    decided = event.event_type == DECISION
     facts: list[EventAddressed] = []
     questions: list[Question] = []
     for one in answered:
@@ -111,8 +121,9 @@ async def _tell_referrer(
                 child_id=one.child_id,
                 identity=one.child.identity if one.child else None,
                 held=held,
-                recipients=(recipient,),
-                closes=closes,
+                recipients=recipients,
+                closes=closes if decided else (),
+                regards=() if decided else closes,
                 data=event.data,
             )
         )

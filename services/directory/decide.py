@@ -23,7 +23,11 @@ from services.directory.address import (
     TEXT_NAMES_OTHERS,
     address_children,
 )
-from services.directory.answer_referral import DECIDER_NOT_ADDRESSED, answer_referral
+from services.directory.answer_referral import (
+    ANSWERS,
+    DECIDER_NOT_ADDRESSED,
+    answer_referral,
+)
 from services.directory.enter import enter_cases, release_linked
 from services.directory.hand_off import hand_off_unresolved
 from services.directory.partnership import Partnership
@@ -243,7 +247,7 @@ async def _release(
 ) -> list[Publishable]:
     if row.reason == TEXT_NAMES_OTHERS:
         return await release_text(session, partnership, event, row.child_index)
-    if event.event_type == "referral.decided":
+    if event.event_type in ANSWERS:
         return await answer_referral(session, partnership, event, checked=True)
     if child is None:
         if row.child_index is not None:

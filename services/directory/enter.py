@@ -13,7 +13,7 @@ from chassis.database import Session
 from schemas.blocks import Child as SentChild
 from schemas.facts import EventAccepted, EventApplied
 from services.directory.add_linked import add_linked
-from services.directory.address import address_children
+from services.directory.address import Sequel, address_children
 from services.directory.ask import Question, ask_people
 from services.directory.claim_derived import claim_derived
 from services.directory.doubts import note_doubt
@@ -21,13 +21,14 @@ from services.directory.find_linked import find_linked
 from services.directory.keep_recognised import keep_recognised
 from services.directory.note_links import note_incidents
 from services.directory.partnership import Partnership
+from services.directory.receive_referral import receive_referrals
 from services.directory.record_enrolment import apply_enrolment
 from services.directory.record_event import record_children
 from services.directory.record_links import ABOUT_LINKS, apply_link
 from services.directory.report_links import report_links
 from services.directory.resolve import Asked, Match, resolve_children
 from services.directory.situation import INCIDENTS, Case, parents_of
-from services.directory.track_missing import close_episodes, open_episodes
+from services.directory.track_missing import close_episodes, find_sequels, open_episodes
 
 CHILDREN_NOT_NAMED = "children-not-named"
 SAME_CHILD_TWICE = "same-child-twice"
@@ -35,7 +36,13 @@ NO_CHILD_KNOWN = "no-child-known"
 """The outcome of an incident that names adults only, of whom no child is known."""
 
 ABOUT_CHILDREN = frozenset(
-    {"domestic-abuse.recorded", "referral.submitted", "missing.reported", "missing.found"}
+    {
+        "domestic-abuse.recorded",
+        "referral.submitted",
+        "missing.reported",
+        "missing.updated",
+        "missing.found",
+    }
 )
 """Types with a list of children, each resolved for itself."""
 
@@ -86,6 +93,7 @@ async def enter_events(
     facts += await report_links(
         session, partnership, ((case.event, case.child.id) for case in added)
     )
+    facts += await receive_referrals(session, partnership, events)
     for event in events:
         if _speaks_of_another(event):
             questions.append(Question(event, CHILDREN_NOT_NAMED))
@@ -145,12 +153,15 @@ async def _enter(
     await record_children(session, resolved)
     facts: list[Publishable] = []
     told: list[Case] = []
+    sequels: dict[tuple[UUID, UUID], Sequel] = {}
     for event_type in {case.event.event_type: None for case in cases}:
         same = [case for case in cases if case.event.event_type == event_type]
         if event_type == "missing.found":
             facts += await close_episodes(session, partnership, same)
-        elif event_type == "missing.reported":
+        elif event_type in ("missing.reported", "missing.updated"):
             alerted, over = await open_episodes(session, same)
+            if event_type == "missing.updated":
+                sequels |= await find_sequels(session, partnership, alerted)
             told += alerted
             facts += over
         elif event_type == "enrolment.changed":
@@ -166,7 +177,8 @@ async def _enter(
     whole: set[UUID] = set()
     if asked is not None:
         whole = resolved.keys() - {question.event.receipt for question in asked}
-    return [*facts, *await address_children(session, partnership, told, whole=whole)]
+    addressed = await address_children(session, partnership, told, whole=whole, sequels=sequels)
+    return [*facts, *addressed]
 
 
 def _speaks_of_another(event: EventAccepted) -> bool:

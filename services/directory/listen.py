@@ -12,7 +12,8 @@ from uuid import UUID
 from bus import Fact, Park, Publishable, Subscription, append, fact_of
 from chassis.database import Session
 from schemas.facts import EventAccepted, EventApplied
-from services.directory.answer_referral import answer_referral
+from services.directory.answer_interview import INTERVIEWS, answer_interview
+from services.directory.answer_referral import ANSWERS, answer_referral
 from services.directory.close_questions import SUPERSEDED
 from services.directory.enter import ABOUT_CHILDREN, enter_events
 from services.directory.keep_findings import ANSWER, take_answer
@@ -120,8 +121,10 @@ async def _take(
 ) -> list[Publishable]:
     if event.event_type in ABOUT_CHILDREN:
         return await enter_events(session, partnership, [event])
-    if event.event_type == "referral.decided":
+    if event.event_type in ANSWERS:
         return await answer_referral(session, partnership, event)
+    if event.event_type in INTERVIEWS:
+        return await answer_interview(session, partnership, event)
     if event.event_type == "enrolment.changed":
         return await take_enrolment(session, partnership, event)
     if event.event_type in ABOUT_LINKS:

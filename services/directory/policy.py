@@ -52,7 +52,6 @@ class When(StrEnum):
     AGREEMENT = "an agreement is signed"
     OWN_TEAM = "the area has one of its own"
     PROFESSIONAL = "a professional referred"
-    PUBLIC = "a member of the public referred"
     NO_LONGER_ENTITLED = "no longer entitled"
 
 

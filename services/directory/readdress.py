@@ -185,7 +185,7 @@ def _now(at: Any, row: Any) -> str:
 
 async def _is_current(session: Session, event: EventAccepted, child_id: UUID) -> bool:
     """A child that was found since is not looked for any more."""
-    if event.event_type != "missing.reported":
+    if event.event_type not in ("missing.reported", "missing.updated"):
         return True
     values = {"child": child_id, "receipt": event.receipt}
     return (await session.execute(_IS_MISSING, values)).first() is not None

@@ -1,7 +1,8 @@
 """Missing children: one episode however many reported it, and an end that reaches everyone told.
 
 A report may arrive after the child was found: then nobody is alerted. A found without a report is
-kept for the report that may still come, and a person is told.
+kept for the report that may still come, and a person is told. An update restates the report: it
+goes to whoever was told of that as well, and what it overtook is told no further.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from chassis.database import Session
 from chassis.ids import new_id
 from schemas.facts import Addressee, EventAddressed, EventApplied
 from schemas.organisations import RecipientRole
-from services.directory.address import record_addressed
+from services.directory.address import Sequel, record_addressed
 from services.directory.ask import Question, address, ask_people, head_of
 from services.directory.evaluate import wish_to_withhold
 from services.directory.find_recipients import Found
@@ -28,6 +29,8 @@ from services.directory.situation import Case
 
 FOUND_ALREADY = "found-already"
 FOUND_WITHOUT_REPORT = "found-without-report"
+OVERTAKEN = "overtaken"
+"""The outcome of a report that was restated before it was heard of."""
 
 _LOCK = text("""
     select id from directory.child where id = any(cast(:children as uuid[])) order by id
@@ -54,6 +57,16 @@ _CLOSE = text("""
      where child = :child and closed_at is null
        and (opened_at <= :found_at or :report = any(reports))
     returning reports""")
+
+_LATER = text("""
+    select 1 from directory.episode e
+      join directory.event u on u.receipt = any(e.reports)
+     where e.child = :child and e.closed_at is null and u.type = 'missing.updated'
+       and u.receipt <> :receipt and u.occurred_at > :occurred_at
+       and not exists (select 1 from directory.tombstone t where t.receipt = u.receipt) limit 1""")
+
+_REPORTS = text("""
+    select reports from directory.episode where child = :child and closed_at is null""")
 
 _KEEP = text("""
     insert into directory.episode (id, child, reports, opened_at, closed_at, found)
@@ -105,23 +118,47 @@ async def open_episodes(
             "id": new_id(),
             "child": case.child.id,
             "receipt": case.event.receipt,
-            "reported_at": _moment(case, "reportedAt"),
+            "reported_at": _moment(case, _SAID_AT[case.event.event_type]),
+            "occurred_at": case.event.occurred_at,
         }
         over = (await session.execute(_OVER, values)).scalar()
-        if over is None:
-            await session.execute(_OPEN, values)
-            alerted.append(case)
-        else:
+        if over is not None:
             await session.execute(_JOIN, {"episode": over, "receipt": case.event.receipt})
-            facts.append(
-                EventApplied(
-                    receipt=case.event.receipt,
-                    key=case.event.key,
-                    at=case.event.accepted_at,
-                    outcome=FOUND_ALREADY,
-                )
-            )
+            facts.append(_applied(case, FOUND_ALREADY))
+            continue
+        overtaken = (await session.execute(_LATER, values)).first() is not None
+        await session.execute(_OPEN, values)
+        if overtaken:
+            facts.append(_applied(case, OVERTAKEN))
+        else:
+            alerted.append(case)
     return alerted, facts
+
+
+async def find_sequels(
+    session: Session, partnership: Partnership, cases: Sequence[Case]
+) -> dict[tuple[UUID, UUID], Sequel]:
+    """For updates whose episodes are open: the reports that each ends, and who was told of them."""
+    found: dict[tuple[UUID, UUID], Sequel] = {}
+    for case in cases:
+        named = case.event.data.get("report")
+        known = (await session.execute(_REPORTS, {"child": case.child.id})).scalar() or []
+        reports = {*known, *([UUID(named)] if named else [])} - {case.event.receipt}
+        told = await _told(session, partnership, case, sorted(reports))
+        found[case.event.receipt, case.child.id] = Sequel(tuple(sorted(reports)), tuple(told))
+    return found
+
+
+_SAID_AT = {"missing.reported": "reportedAt", "missing.updated": "updatedAt"}
+
+
+def _applied(case: Case, outcome: str) -> EventApplied:
+    return EventApplied(
+        receipt=case.event.receipt,
+        key=case.event.key,
+        at=case.event.accepted_at,
+        outcome=outcome,
+    )
 
 
 async def close_episodes(

@@ -1,12 +1,17 @@
-"""The clock of a referral: a decision within one England working day, told to the referrer.
+"""Clocks that the law or local rules set: started, graded and stopped by events. Part of composing.
 
-Started by the referral (a correction keeps the first start), stopped by the decision. What it means
-that it ran out is told by `escalate`.
+A referral runs two from when it was received: the decision that is told to the referrer (one
+working day), and the MASH's own, by grade; an ungraded one counts as red, and a new grade never
+starts it again. A found child runs one of elapsed hours: its return home interview. What it means
+that one is half over, or ran out, is told by `escalate`.
+
+A word about a clock may be heard before what starts it: then the row waits for its start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -14,54 +19,84 @@ from sqlalchemy import text
 
 from chassis.database import Session
 from schemas.facts import EventAddressed
-from services.notifier.deadlines import decision_due
+from services.notifier.deadlines import decision_due, grade_due, half_due, interview_due
 from services.notifier.report import EVERY_CHILD
 from services.notifier.settings import DeadlineSettings
 from services.notifier.standing import Ending
 
-STARTED_BY = "referral.submitted"
-DECISION = "referral-decision"
+REFERRAL, TRIAGED, FOUND = "referral.submitted", "referral.triaged", "missing.found"
+OFFERED, INTERVIEWED = "return-interview.offered", "return-interview.completed"
+SPEAKING = frozenset({REFERRAL, TRIAGED, FOUND, OFFERED, INTERVIEWED})
+"""Types of events that say something of a clock."""
+
+DECISION, GRADE, INTERVIEW = "referral-decision", "mash-grade", "return-interview"
+UNGRADED = "red"
+_RUNNING_ON = "accepted"
+"""The interview was offered and taken up: it has yet to take place."""
+
+Key = tuple[UUID, str, UUID]
+"""Receipt, name of the clock, child (all zeros: every child)."""
 
 
-async def start(
+@dataclass(frozen=True, slots=True)
+class Running:
+    """One clock; `started_at` is None while only words about it were heard."""
+
+    receipt: UUID
+    name: str
+    child_id: UUID
+    key: str
+    started_at: datetime | None = None
+    due_at: datetime | None = None
+    half_due_at: datetime | None = None
+    grade: str | None = None
+    graded_at: datetime | None = None
+    stopped_at: datetime | None = None
+
+    @property
+    def at(self) -> Key:
+        return self.receipt, self.name, self.child_id
+
+
+async def keep(
     session: Session,
-    referrals: Sequence[EventAddressed],
-    ended: Collection[UUID],
+    facts: Sequence[EventAddressed],
+    is_ended: Callable[[UUID], bool],
     at: datetime,
     settings: DeadlineSettings,
 ) -> dict[UUID, datetime]:
-    """Start each referral's clock, once; returns by when each must be decided.
+    """Start, grade and stop clocks; returns by when each referral of the batch must be decided.
 
-    Those that ended before they were heard of (`ended`) keep a clock that never ran.
+    The caller holds the lock of every receipt that is named. Those that ended before they were
+    heard of (`is_ended`) keep a clock that never ran.
     """
-    if not referrals:
+    speaking = [fact for fact in facts if fact.event_type in SPEAKING]
+    if not speaking:
         return {}
-    earlier = [fact.supersedes for fact in referrals if fact.supersedes is not None]
-    started: dict[UUID | None, datetime] = {}
-    if earlier:
-        rows = await session.execute(
-            text("select receipt, started_at from notifier.clock where receipt = any(:receipts)"),
-            {"receipts": earlier},
-        )
-        started = {row.receipt: row.started_at for row in rows}
-    firsts: dict[UUID, EventAddressed] = {}
-    for fact in referrals:
-        if fact.receipt not in firsts:
-            firsts[fact.receipt] = fact
-            started[fact.receipt] = started.get(fact.supersedes, fact.accepted_at)
-    due = {receipt: decision_due(started[receipt], settings) for receipt in firsts}
-    await session.execute(
-        _START,
-        {
-            "receipts": list(firsts),
-            "keys": [fact.key for fact in firsts.values()],
-            "starts": [started[receipt] for receipt in firsts],
-            "dues": [due[receipt] for receipt in firsts],
-            "stops": [at if receipt in ended else None for receipt in firsts],
-            "name": DECISION,
-        },
-    )
-    return due
+    named = {receipt for fact in speaking for receipt in receipts_of(fact)}
+    rows = await session.execute(_READ, {"receipts": list(named)})
+    known = {one.at: one for one in (Running(*row) for row in rows)}
+    before = dict(known)
+    # Starts come first: what is said of a clock then finds it.
+    for fact in sorted(speaking, key=lambda one: one.event_type not in (REFERRAL, FOUND)):
+        for one in _say(fact, known, at):
+            if one.started_at is not None and one.stopped_at is None and is_ended(one.receipt):
+                one = replace(one, stopped_at=at)
+            known[one.at] = _timed(one, settings)
+    await _write(session, [one for key, one in known.items() if before.get(key) != one])
+    return {
+        receipt: one.due_at
+        for (receipt, name, _), one in known.items()
+        if name == DECISION and one.due_at is not None
+    }
+
+
+def receipts_of(fact: EventAddressed) -> Iterable[UUID]:
+    """The events whose clocks a fact may speak of."""
+    yield fact.receipt
+    yield from fact.regards
+    if fact.supersedes is not None:
+        yield fact.supersedes
 
 
 async def stop(session: Session, endings: Sequence[Ending], at: datetime) -> None:
@@ -77,10 +112,80 @@ async def stop(session: Session, endings: Sequence[Ending], at: datetime) -> Non
         )
 
 
-_START = text("""
-    insert into notifier.clock (receipt, name, key, started_at, due_at, stopped_at)
-    select c.receipt, :name, c.key, c.start, c.due, c.stop
-      from unnest(cast(:receipts as uuid[]), cast(:keys as text[]), cast(:starts as timestamptz[]),
-                  cast(:dues as timestamptz[]), cast(:stops as timestamptz[]))
-           c(receipt, key, start, due, stop)
-        on conflict (receipt) do nothing""")
+def _say(fact: EventAddressed, known: dict[Key, Running], at: datetime) -> Iterable[Running]:
+    """What a fact makes of the clocks that it speaks of."""
+    if fact.event_type == REFERRAL:
+        for name in (DECISION, GRADE):
+            earlier = known.get((fact.supersedes or fact.receipt, name, EVERY_CHILD))
+            mine = _find(known, fact, fact.receipt, name, EVERY_CHILD)
+            if mine.started_at is None:
+                started = earlier.started_at if earlier is not None else None
+                yield _graded_like(replace(mine, started_at=started or fact.accepted_at), earlier)
+    elif fact.event_type == FOUND:
+        mine = _find(known, fact, fact.receipt, INTERVIEW, fact.child_id)
+        if fact.withdraws:
+            yield replace(mine, stopped_at=mine.stopped_at or at)
+        elif mine.started_at is None:
+            yield replace(mine, started_at=datetime.fromisoformat(fact.data["foundAt"]))
+    elif fact.event_type == TRIAGED:
+        graded_at = datetime.fromisoformat(fact.data["triagedAt"])
+        for receipt in fact.regards:
+            mine = _find(known, fact, receipt, GRADE, EVERY_CHILD)
+            if mine.graded_at is None or mine.graded_at <= graded_at:
+                yield replace(mine, grade=fact.data["grade"], graded_at=graded_at)
+    elif fact.event_type == INTERVIEWED or fact.data["outcome"] != _RUNNING_ON:
+        for receipt in fact.regards:
+            mine = _find(known, fact, receipt, INTERVIEW, fact.child_id)
+            yield replace(mine, stopped_at=mine.stopped_at or at)
+
+
+def _find(
+    known: dict[Key, Running], fact: EventAddressed, receipt: UUID, name: str, child: UUID
+) -> Running:
+    return known.get((receipt, name, child)) or Running(receipt, name, child, fact.key)
+
+
+def _graded_like(mine: Running, earlier: Running | None) -> Running:
+    """A correction keeps the grade of what it restates."""
+    if mine.grade is None and earlier is not None:
+        return replace(mine, grade=earlier.grade, graded_at=earlier.graded_at)
+    return mine
+
+
+def _timed(one: Running, settings: DeadlineSettings) -> Running:
+    """The same with its limit, and when half of it is over, always from its start."""
+    if one.started_at is None:
+        return one
+    if one.name == DECISION:
+        return replace(one, due_at=decision_due(one.started_at, settings))
+    if one.name == INTERVIEW:
+        return replace(one, due_at=interview_due(one.started_at, settings))
+    due = grade_due(one.started_at, one.grade or UNGRADED, settings)
+    return replace(one, due_at=due, half_due_at=half_due(one.started_at, due, settings))
+
+
+async def _write(session: Session, clocks: Sequence[Running]) -> None:
+    if clocks:
+        columns = zip(*((getattr(one, name) for name in _COLUMNS) for one in clocks), strict=True)
+        values = dict(zip(_COLUMNS, map(list, columns), strict=True))
+        await session.execute(_WRITE, values)
+
+
+_COLUMNS = {
+    "receipt": "uuid", "name": "text", "child_id": "uuid", "key": "text",
+    "started_at": "timestamptz", "due_at": "timestamptz", "half_due_at": "timestamptz",
+    "grade": "text", "graded_at": "timestamptz", "stopped_at": "timestamptz",
+}  # fmt: skip
+
+_READ = text(f"""
+    select {", ".join(_COLUMNS)} from notifier.clock where receipt = any(:receipts)""")
+
+_WRITE = text(f"""
+    insert into notifier.clock ({", ".join(_COLUMNS)})
+    select * from unnest({
+    ", ".join(f"cast(:{name} as {kind}[])" for name, kind in _COLUMNS.items())
+})
+        on conflict (receipt, name, child_id) do update
+       set started_at = excluded.started_at, due_at = excluded.due_at,
+           half_due_at = excluded.half_due_at, grade = excluded.grade,
+           graded_at = excluded.graded_at, stopped_at = excluded.stopped_at""")

@@ -90,7 +90,8 @@ async def compose(
         for name in recipients_to_reach(fact):
             if name not in routes:
                 raise bus.Retry("organisation-not-yet-known")
-    await lock_events(session, [one.receipt for one in (*facts, *endings)])
+    regarded = (one for fact in facts if isinstance(fact, EventAddressed) for one in fact.regards)
+    await lock_events(session, [*(one.receipt for one in (*facts, *endings)), *regarded])
     if endings:
         await record_endings(session, endings)
         await forget_found(session, (one for one in addressed if isinstance(one, EventAddressed)))
@@ -177,13 +178,8 @@ async def _draft(
         if isinstance(fact, EventAddressed) and fact.event_type in MISSING_REPORTS
     ]
     standings = await read_standings(session, [fact.receipt for fact in facts], missing)
-    referrals = [
-        fact
-        for fact in facts
-        if isinstance(fact, EventAddressed) and fact.event_type == clocks.STARTED_BY
-    ]
-    ended = {fact.receipt for fact in referrals if standings.ends_event(fact.receipt)}
-    due = await clocks.start(session, referrals, ended, now, settings)
+    events = [fact for fact in facts if isinstance(fact, EventAddressed)]
+    due = await clocks.keep(session, events, standings.ends_event, now, settings)
     drafts: dict[UUID, Draft] = {}
     for fact in facts:
         made = (

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from schemas.organisations import RecipientRole as Role
-from services.notifier.calendars import SchoolCalendar, next_working_morning, working_days_after
+from services.notifier.calendars import (
+    SchoolCalendar,
+    is_working_day,
+    local_date,
+    next_working_morning,
+    working_days_after,
+)
 from services.notifier.settings import DeadlineSettings
 
 
@@ -77,3 +83,24 @@ def deadline_of(matter: Matter, settings: DeadlineSettings) -> datetime:
 def decision_due(accepted_at: datetime, settings: DeadlineSettings) -> datetime:
     """By when a referral must be decided and the referrer told (Working Together: one day)."""
     return working_days_after(accepted_at, settings.decision_working_days)
+
+
+def grade_due(received_at: datetime, grade: str, settings: DeadlineSettings) -> datetime:
+    """By when the MASH must have decided about a referral of a grade, from its receipt."""
+    if grade == "red":
+        return received_at + timedelta(hours=settings.red_hours)
+    days = settings.amber_working_days if grade == "amber" else settings.green_working_days
+    return working_days_after(received_at, days)
+
+
+def half_due(started_at: datetime, due_at: datetime, settings: DeadlineSettings) -> datetime:
+    """When half of a limit is over; of one in working days never on a day that is none."""
+    half = started_at + (due_at - started_at) / 2
+    if due_at - started_at < timedelta(days=1) or is_working_day(local_date(half)):
+        return half
+    return min(next_working_morning(half, settings.working_day_at), due_at)
+
+
+def interview_due(found_at: datetime, settings: DeadlineSettings) -> datetime:
+    """By when a found child must have had its return home interview: elapsed hours."""
+    return found_at + timedelta(hours=settings.interview_hours)

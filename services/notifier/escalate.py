@@ -7,7 +7,7 @@ when its notice was really sent: after an outage no ladder climbs every rung at 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,7 +25,7 @@ from schemas.organisations import Rung
 from services.notifier.bells import Bells, wait
 from services.notifier.draft import OURS, Draft
 from services.notifier.obligations import insert_deliveries, insert_drafts
-from services.notifier.report import COLUMNS, SOURCE, notice_fact
+from services.notifier.report import COLUMNS, EVERY_CHILD, SOURCE, notice_fact
 from services.notifier.routes import Route, read_routes
 from services.notifier.settings import DeadlineSettings, NotifierGroup
 
@@ -54,17 +54,14 @@ class Swept:
 async def sweep(session: Session, at: datetime, settings: DeadlineSettings) -> Swept:
     """Escalate what is due by `at`, in the caller's transaction; more than one may sweep."""
     missed = (await session.execute(_MISSED, {"at": at, "limit": SWEEP_SIZE})).all()
+    halved = (await session.execute(_HALVED, {"at": at, "limit": SWEEP_SIZE})).all()
     due = list((await session.execute(_DUE, {"at": at, "limit": SWEEP_SIZE})).all())
     facts = [
         notice_fact(NoticeUndelivered, row, at, reason=_why(row))
         for row in due
         if row.state != "failed" or row.owner != OURS
     ]
-    undecided: list[Any] = []
-    if missed:
-        rows = await session.execute(_UNDECIDED, {"receipts": [row.receipt for row in missed]})
-        overdue = {row.id for row in due}
-        undecided = [row for row in rows if row.id not in overdue]
+    undecided = await _find_undecided(session, [*missed, *halved], {row.id for row in due})
     swept, climbed = await _climb(session, [*due, *undecided], at, settings)
     facts += climbed
     facts += [
@@ -80,9 +77,32 @@ async def sweep(session: Session, at: datetime, settings: DeadlineSettings) -> S
     await bus.append(session, *facts)
     for row in missed:
         clocks_missed_total.labels(row.name).inc()
-        log.warning("clock_missed", clock=row.name, receipt=str(row.receipt), next="escalated")
-    swept.overdue, swept.clocks = len(due), len(missed)
+    swept.overdue, swept.clocks = len(due), len(missed) + len(halved)
     return swept
+
+
+async def _find_undecided(
+    session: Session, clocks: Sequence[Any], overdue: Collection[UUID]
+) -> list[Any]:
+    """Social care's highest rung of what these clocks are about, each once; none is loudly said."""
+    if not clocks:
+        return []
+    values = {
+        "receipts": [row.receipt for row in clocks],
+        "children": [row.child_id for row in clocks],
+    }
+    found = (await session.execute(_UNDECIDED, values)).all()
+    reached = {row.receipt for row in found}
+    for row in clocks:
+        told = row.receipt in reached
+        tell = log.warning if told else log.error
+        tell(
+            "clock_missed" if row.missed_at is not None else "clock_half_over",
+            clock=row.name,
+            receipt=str(row.receipt),
+            next="escalated" if told else "nobody of social care was told: a person must look",
+        )
+    return [row for row in found if row.id not in overdue]
 
 
 async def _climb(
@@ -270,18 +290,33 @@ _DUE = text(f"""
      where o.watch = 'watching' and o.watch_due_at <= :at
      order by o.watch_due_at limit :limit for update of o skip locked""")
 
-_MISSED = text("""
-    with due as (
-        select receipt from notifier.clock
-         where stopped_at is null and missed_at is null and due_at <= :at
-         order by due_at limit :limit for update skip locked)
-    update notifier.clock c set missed_at = :at from due where c.receipt = due.receipt
-    returning c.receipt, c.name, c.key, c.started_at, c.due_at""")
+_CLOCK = "c.receipt, c.name, c.child_id, c.key, c.started_at, c.due_at, c.missed_at"
 
-# The MASH's highest rung of each ladder, whether or not somebody there has confirmed it.
+
+def _clocks(due: str, said: str) -> Any:
+    return text(f"""
+        with due as (
+            select receipt, name, child_id from notifier.clock
+             where stopped_at is null and missed_at is null and {said} is null and {due} <= :at
+             order by {due} limit :limit for update skip locked)
+        update notifier.clock c set {said} = :at from due
+         where (c.receipt, c.name, c.child_id) = (due.receipt, due.name, due.child_id)
+        returning {_CLOCK}""")
+
+
+# Those that ran out first: they are half over no more, so that nobody climbs twice for one silence.
+_MISSED = _clocks("due_at", "missed_at")
+_HALVED = _clocks("half_due_at", "half_at")
+
+# Social care's highest rung of each ladder, whether or not somebody there has confirmed it.
 _UNDECIDED = text(f"""
     select {_ROW} from notifier.obligation o join notifier.obligation f on f.id = o.chain
-     where o.receipt = any(:receipts) and f.role = 'mash' and o.watch <> 'exhausted'
+     where o.receipt = any(:receipts)
+       and exists (select from unnest(cast(:receipts as uuid[]), cast(:children as uuid[]))
+                               c(receipt, child_id)
+                    where c.receipt = o.receipt
+                      and (c.child_id = '{EVERY_CHILD}' or c.child_id = o.child_id))
+       and f.role in ('mash', 'responsible-authority', 'other-area') and o.watch <> 'exhausted'
        and o.state not in ('withheld', 'superseded')
        and o.withdrawn_at is null
        and not exists (select from notifier.obligation h

@@ -55,6 +55,10 @@ class DeadlineSettings(Group):
     mash_minutes: float = Field(default=60.0, gt=0)
     rung_minutes: float = Field(default=60.0, gt=0, description="What each further rung is given.")
     decision_working_days: int = Field(default=1, ge=1)
+    red_hours: float = Field(default=4.0, gt=0, description="Elapsed; ungraded counts as red.")
+    amber_working_days: int = Field(default=1, ge=1)
+    green_working_days: int = Field(default=3, ge=1)
+    interview_hours: float = Field(default=72.0, gt=0, description="Elapsed, from being found.")
 
 
 class MailboxSettings(Group):

@@ -21,6 +21,8 @@ from services.notifier.draft import Draft
 from services.notifier.report import COLUMNS, EVERY_CHILD
 
 MISSING_REPORTS = ("missing.reported", "missing.updated")
+RECEIPT = "receipt"
+"""That something was received stays true when it is decided: only a retraction takes it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ def endings_of(fact: EventAddressed | EventRetracted | ResolutionDecided) -> Ite
         yield Ending(fact.supersedes, fact.child_id, "superseded", fact.accepted_at, fact.receipt)
     found = fact.event_type == "missing.found"
     for closed in fact.closes:
-        child = fact.child_id if found else EVERY_CHILD
+        # What ends with a found or restated child ends for that child, a decision for the event.
+        child = fact.child_id if found or fact.event_type in MISSING_REPORTS else EVERY_CHILD
         yield Ending(closed, child, "closed", fact.accepted_at, fact.receipt)
     if found:
         yield Ending(fact.receipt, fact.child_id, "found", fact.occurred_at, fact.receipt)
@@ -75,6 +78,8 @@ class Standings:
     def overtakes(self, draft: Draft) -> str | None:
         """Why a draft must not be sent, if so."""
         for row in self._by_receipt.get(draft.receipt, ()):
+            if row.kind == "closed" and draft.profile == RECEIPT:
+                continue
             if row.child_id in (EVERY_CHILD, draft.child_id, draft.chain):
                 return str(row.kind)
         if draft.event_type in MISSING_REPORTS:
@@ -159,7 +164,7 @@ _HIT = f"""
     hit as materialized (
         select o.id, e.kind from {_ENDINGS}
           join notifier.obligation o on o.receipt = e.receipt
-         where e.kind <> 'found'
+         where e.kind <> 'found' and not (e.kind = 'closed' and o.profile = '{RECEIPT}')
            and (e.child_id = '{EVERY_CHILD}' or o.child_id = e.child_id
                 or (o.chain = e.child_id and not (o.shared and {_FOR_ANOTHER})))
          union all

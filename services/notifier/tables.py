@@ -176,16 +176,24 @@ class Early(Row, table=True):
 
 
 class Clock(Row, table=True):
-    """A decision that the law expects in time: started by a referral, stopped by its decision."""
+    """What the law or local rules expect in time, of an event or (`child_id`) of one child of it.
+
+    `started_at` is null while only a word about the clock was heard. `half_at`, `missed_at`: when
+    it was told that half of it, or all, is over."""
 
     __tablename__ = "clock"
     __table_args__ = _IN_SCHEMA
 
     receipt: UUID = Field(primary_key=True)
-    name: str
+    name: str = Field(primary_key=True)
+    child_id: UUID = Field(primary_key=True)
     key: str
-    started_at: datetime = _time()
-    due_at: datetime = _time()
+    started_at: datetime | None = _time_or_none()
+    due_at: datetime | None = _time_or_none()
+    half_due_at: datetime | None = _time_or_none()
+    half_at: datetime | None = _time_or_none()
+    grade: str | None = None
+    graded_at: datetime | None = _time_or_none()
     stopped_at: datetime | None = _time_or_none()
     missed_at: datetime | None = _time_or_none()
 

@@ -98,6 +98,20 @@ PATIENT = Scene(sent={"gp": {"odsCode": "Y90001"}}, settings=SIGNED)
 GRADED = Scene(data={"grade": "high"})
 TEAMED = Scene(settings={"exploitation_teams": {"mash": "team"}})
 
+MISSING: dict[str, tuple[Scene, str, str, Scene]] = {
+    "school": (PUPIL, "school", "school", AT_HOME),
+    "school-nursing": (PUPIL, "nursing", "school-nursing", TODDLER),
+    "health-visiting": (TODDLER, "visiting", "health-visiting", PUPIL),
+    "mash": (PUPIL, "mash", "mash", ELSEWHERE),
+    "exploitation-team": (TEAMED, "team", "exploitation-team", PUPIL),
+    "other-area": (ELSEWHERE, "far", "other-area", PUPIL),
+    "responsible-authority": (IN_CARE, "far", "responsible-authority", PUPIL),
+    "emergency-department": (
+        GRADED, "hospital", "emergency-department", Scene(data={"grade": "low"}),
+    ),
+}  # fmt: skip
+"""The same people are told of a report and of an update of it."""
+
 LINES: dict[str, tuple[Scene, str, str, Scene]] = {
     # line: where it applies, who is told as what, and where it does not apply
     "da-school": (PUPIL, "school", "school", AT_HOME),
@@ -109,22 +123,17 @@ LINES: dict[str, tuple[Scene, str, str, Scene]] = {
     "da-responsible-authority": (IN_CARE, "far", "responsible-authority", PUPIL),
     "da-early-years": (NURSERY, "nursery", "early-years", Scene(NURSERY.enrolments)),
     "da-general-practice": (PATIENT, "practice", "general-practice", Scene(sent=PATIENT.sent)),
-    "mr-school": (PUPIL, "school", "school", AT_HOME),
-    "mr-school-nursing": (PUPIL, "nursing", "school-nursing", TODDLER),
-    "mr-health-visiting": (TODDLER, "visiting", "health-visiting", PUPIL),
-    "mr-mash": (PUPIL, "mash", "mash", ELSEWHERE),
-    "mr-exploitation-team": (TEAMED, "team", "exploitation-team", PUPIL),
-    "mr-other-area": (ELSEWHERE, "far", "other-area", PUPIL),
-    "mr-responsible-authority": (IN_CARE, "far", "responsible-authority", PUPIL),
-    "mr-emergency-department": (
-        GRADED, "hospital", "emergency-department", Scene(data={"grade": "low"}),
-    ),
+    **{f"mr-{who}": case for who, case in MISSING.items()},
+    **{f"mu-{who}": case for who, case in MISSING.items()},
     "rs-mash": (PUPIL, "mash", "mash", ELSEWHERE),
     "rs-other-area": (ELSEWHERE, "far", "other-area", PUPIL),
     "rs-responsible-authority": (IN_CARE, "far", "responsible-authority", PUPIL),
 }  # fmt: skip
 
-BY_HISTORY = {"mf-told", "rd-referrer", "rd-public", "er-told", "co-told"}
+BY_HISTORY = {
+    "mu-told", "mf-told", "rs-receipt", "rt-referrer", "rd-referrer", "ac-referrer", "er-told",
+    "co-told",
+}  # fmt: skip
 """Found by what was told before: tested on a database, in tests/integration/directory."""
 
 
@@ -147,7 +156,7 @@ def test_every_line_has_its_test() -> None:
 def test_every_word_of_the_table_is_known_to_the_code() -> None:
     history = {Recipient.REFERRER, Recipient.TOLD}
     assert FINDERS.keys() | history == set(Recipient)
-    later = {When.PROFESSIONAL, When.PUBLIC, When.NO_LONGER_ENTITLED}
+    later = {When.PROFESSIONAL, When.NO_LONGER_ENTITLED}
     assert CONDITIONS.keys() | later == set(When)
     events = {line.event for line in read_policy().lines}
     assert events - {"any correction"} <= EVENT_TYPES.keys()

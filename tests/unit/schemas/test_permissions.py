@@ -6,15 +6,21 @@ from schemas.catalogue import EVENT_TYPES
 from schemas.organisations import OrganisationKind
 from schemas.permissions import SENDERS, Operation, may, sendable
 
+MISSING = {"missing.reported", "missing.updated", "missing.found"}
+INTERVIEW = {"return-interview.offered", "return-interview.completed"}
 # One line per kind: what it may send besides referrals and retractions of its own events.
 MAY_SEND = {
-    "police": {"domestic-abuse.recorded", "missing.reported", "missing.found", "order.recorded"},
+    "police": {"domestic-abuse.recorded", *MISSING, "order.recorded"},
     "court": {"order.recorded"},
-    "social-care": {"referral.decided", "organisation.changed"},
-    "local-authority": {"enrolment.changed", "organisation.changed"},
+    "social-care": {
+        "referral.triaged", "referral.decided", "assessment.completed", "organisation.changed",
+        *INTERVIEW,
+    },
+    "local-authority": {"enrolment.changed", "organisation.changed", *INTERVIEW},
+    "voluntary": INTERVIEW,
     "school": {"enrolment.changed"},
-    "care-provider": {"missing.reported", "missing.found"},
-}
+    "care-provider": {*MISSING, *INTERVIEW},
+}  # fmt: skip
 EVERYBODY_MAY_SEND = {
     "referral.submitted",
     "relationship.asserted",
