@@ -125,8 +125,10 @@ def _say(fact: EventAddressed, known: dict[Key, Running], at: datetime) -> Itera
         mine = _find(known, fact, fact.receipt, INTERVIEW, fact.child_id)
         if fact.withdraws:
             yield replace(mine, stopped_at=mine.stopped_at or at)
-        elif mine.started_at is None:
+        elif mine.started_at is None and fact.data:
             yield replace(mine, started_at=datetime.fromisoformat(fact.data["foundAt"]))
+    elif not fact.data:
+        return  # A withdrawal: it says nothing.
     elif fact.event_type == TRIAGED:
         graded_at = datetime.fromisoformat(fact.data["triagedAt"])
         for receipt in fact.regards:
@@ -166,8 +168,7 @@ def _timed(one: Running, settings: DeadlineSettings) -> Running:
 
 async def _write(session: Session, clocks: Sequence[Running]) -> None:
     if clocks:
-        columns = zip(*((getattr(one, name) for name in _COLUMNS) for one in clocks), strict=True)
-        values = dict(zip(_COLUMNS, map(list, columns), strict=True))
+        values = {name: [getattr(one, name) for one in clocks] for name in _COLUMNS}
         await session.execute(_WRITE, values)
 
 

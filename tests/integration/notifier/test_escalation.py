@@ -23,7 +23,6 @@ from tests.integration.notifier.world import (
     DUTY,
     MASH,
     SCHOOL,
-    TO_MASH,
     TO_SCHOOL,
     SetClock,
     addressed,
@@ -210,24 +209,3 @@ async def test_two_sweepers_climb_each_rung_once(database: Database, clock: SetC
     done = await asyncio.gather(*(swept(database, clock) for _ in range(4)))
     assert sum(one.climbed for one in done) == 30
     assert len(await rows(database, "select 1 from notifier.obligation where rung = 1")) == 30
-
-
-async def test_an_undecided_referral_misses_its_clock_and_climbs_though_acknowledged(
-    database: Database, clock: SetClock
-) -> None:
-    await told(database, clock, to=(TO_MASH,), event_type="referral.submitted")
-    [row] = await rows(database, "select id from notifier.obligation")
-    async with database.transaction() as session:
-        await advance(session, [row.id], "acknowledged", clock(), by="triage")
-    clock.forward(hours=23)
-    assert (await swept(database, clock)).clocks == 0
-    clock.forward(hours=2)
-    assert (await swept(database, clock)).clocks == 1
-    assert (await swept(database, clock)).clocks == 0
-    assert [row[:3] for row in await ladder(database)] == [
-        (0, MASH, "mash"), (1, DUTY, "duty-officer"),
-    ]  # fmt: skip
-    assert await facts(database) == [
-        ("notice.escalated", "undecided"),
-        ("clock.missed", None),
-    ]
