@@ -71,7 +71,8 @@ _TO_WITHDRAW = text("""
     select a.receipt, a.child_id, a.child_index, a.organisation, a.profile, a.part, a.edition,
            a.name, a.role, a.owner, a.withheld
       from directory.addressed a join chain c using (receipt)
-     where a.withheld is null and a.withdrawn_at is null and a.profile <> 'withdrawal'
+     where a.withheld is null and a.withdrawn_at is null
+       and a.profile not in ('withdrawal', 'receipt')  -- That it was received stays true.
        and not exists (
            select 1 from directory.addressed n
             where n.receipt = :receipt and n.child_id = a.child_id

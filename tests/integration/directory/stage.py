@@ -217,6 +217,22 @@ class Stage:
         }
         return self.event("referral.submitted", data, sender=SCHOOL_A, kind="school")
 
+    def triage(self, referral: UUID, **changes: Any) -> EventAccepted:
+        """The MASH grades a referral."""
+        data = {"referral": str(referral), "grade": "amber", "triagedAt": "2026-03-03T07:00:00Z"}
+        return self.event("referral.triaged", {**data, **changes}, sender=MASH, kind="social-care")
+
+    def assessment(self, referral: UUID, **changes: Any) -> EventAccepted:
+        """What came of the assessment."""
+        data = {
+            "referral": str(referral),
+            "outcome": "child-in-need-plan",
+            "completedAt": "2026-03-03T09:00:00Z",
+            "rationaleShareable": "A plan follows.",
+            **changes,
+        }
+        return self.event("assessment.completed", data, sender=MASH, kind="social-care")
+
     def decision(self, referral: UUID, sender: str = MASH, **changes: Any) -> EventAccepted:
         """Social care decides about a referral."""
         data = {

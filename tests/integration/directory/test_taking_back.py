@@ -1,12 +1,9 @@
-"""Corrections, retractions, missing children found, decisions about referrals: in any order."""
+"""Corrections, retractions, missing children found: in any order."""
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 import pytest
 
-from bus import Retry
 from schemas.facts import (
     EventApplied,
     EventRetracted,
@@ -14,7 +11,7 @@ from schemas.facts import (
     ResolutionDecided,
 )
 from services.directory.decide import Decision
-from tests.integration.directory.area import FAR_MASH, HOSPITAL, MASH, NURSING, SCHOOL_A, SCHOOL_B
+from tests.integration.directory.area import HOSPITAL, MASH, NURSING, SCHOOL_A, SCHOOL_B
 from tests.integration.directory.stage import Stage
 
 
@@ -175,64 +172,6 @@ async def test_a_corrected_report_frees_the_wrong_child(stage: Stage) -> None:
     assert SCHOOL_A in heard.organisations()
 
 
-async def test_a_decision_goes_back_to_the_referrer_per_child(stage: Stage) -> None:
-    robin, ash = await stage.child("Robin"), await stage.child("Ash")
-    referral = stage.referral(robin.sent(), ash.sent())
-    heard = await stage.feed(referral)
-    assert heard.told() == {(MASH, "mash", "mash-incident")}
-    heard = await stage.feed(stage.decision(referral.receipt))
-    assert heard.told() == {(SCHOOL_A, "referrer", "referrer-outcome")}
-    assert [fact.child_id for fact in heard.addressed] == [robin.id, ash.id]
-    assert {fact.closes for fact in heard.addressed} == {(referral.receipt,)}
-
-
-async def test_a_decision_about_one_child_speaks_of_that_child(stage: Stage) -> None:
-    robin, ash = await stage.child("Robin"), await stage.child("Ash")
-    referral = stage.referral(robin.sent(), ash.sent())
-    await stage.feed(referral)
-    rationale = "Ash will be seen; Robin will not."
-    decision = stage.decision(referral.receipt, childPositions=[1], rationaleShareable=rationale)
-    heard = await stage.feed(decision)
-    (fact,) = heard.addressed
-    assert (fact.child_id, fact.held) == (ash.id, ("/rationaleShareable",))
-    assert heard.reasons == ["text-names-others"]
-    _, later = await stage.decide(heard.needed[0].resolution, Decision.RELEASE)
-    assert [(one.part, one.child_index) for one in later.addressed] == [("text", 1)]
-
-
-async def test_a_member_of_the_public_gets_a_receipt_and_no_outcome(stage: Stage) -> None:
-    pupil = await stage.child()
-    referral = stage.referral(pupil.sent(), referrerIsPublic=True)
-    await stage.feed(referral)
-    heard = await stage.feed(stage.decision(referral.receipt))
-    assert heard.told() == {(SCHOOL_A, "referrer", "receipt")}
-
-
-async def test_only_a_mash_that_was_told_may_decide(stage: Stage) -> None:
-    pupil = await stage.child()
-    referral = stage.referral(pupil.sent())
-    await stage.feed(referral)
-    heard = await stage.feed(stage.decision(referral.receipt, sender=FAR_MASH))
-    assert heard.addressed == []
-    assert heard.reasons == ["decider-not-addressed"]
-    _, later = await stage.decide(heard.needed[0].resolution, Decision.RELEASE)
-    assert later.told() == {(SCHOOL_A, "referrer", "referrer-outcome")}
-
-
-async def test_a_decision_before_its_referral_is_tried_again(stage: Stage) -> None:
-    with pytest.raises(Retry):
-        await stage.feed(stage.decision(uuid4()))
-
-
-async def test_a_child_in_care_s_referral_reaches_both_authorities(stage: Stage) -> None:
-    pupil = await stage.child(responsible_authority=FAR_MASH)
-    heard = await stage.feed(stage.referral(pupil.sent()))
-    assert heard.told() == {
-        (MASH, "mash", "mash-incident"),
-        (FAR_MASH, "responsible-authority", "mash-incident"),
-    }
-
-
 async def test_an_organisation_is_restated_and_published(stage: Stage) -> None:
     organisation = {"id": SCHOOL_A, "kind": "school", "name": "Renamed", "urn": "900001"}
     event = stage.event(
@@ -247,18 +186,6 @@ async def test_an_organisation_is_restated_and_published(stage: Stage) -> None:
         stage.event("organisation.changed", {"organisation": older}, sender=MASH)
     )
     assert heard.of(OrganisationRecorded) == []
-
-
-async def test_a_decision_ahead_of_its_referral_in_one_batch_is_tried_again(stage: Stage) -> None:
-    pupil = await stage.child()
-    referral = stage.referral(pupil.sent())
-    with pytest.raises(Retry):
-        await stage.feed(stage.decision(referral.receipt), referral)
-    heard = await stage.feed(referral, stage.decision(referral.receipt))
-    assert [fact.event_type for fact in heard.addressed] == [
-        "referral.submitted",
-        "referral.decided",
-    ]
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
