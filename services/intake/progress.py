@@ -16,6 +16,7 @@ from sqlalchemy import text
 from chassis.audit import write_audit
 from chassis.database import Session
 from schemas.facts import Evidence, Flag, PersonLinkMissing, RecordContradicts
+from services.intake.outstanding import find_outstanding
 from services.intake.tables import Audit, Credential
 from services.intake.views import (
     Applied,
@@ -62,7 +63,7 @@ _CHILDREN = text("""
     select child_index, child_id, named, listed, addressed_at from intake.progress_child
      where receipt = :receipt order by child_index, addressed_at""")
 _NOTICES = text(f"""
-    select child_index, child_id, part, rung, organisation, name, role, profile, reasons,
+    select notice, child_index, child_id, part, rung, organisation, name, role, profile, reasons,
            escalated_at, next_organisation, next_role, {", ".join(f"{one}_at" for one in STATES)}
       from intake.progress_notice where receipt = :receipt
      order by child_index, rung, role, organisation, profile, part""")
@@ -144,6 +145,9 @@ def describe_progress(
         supersedes=event.supersedes,
         flags=tuple(Flag.model_validate(flag) for flag in event.flags),
         children=described,
+        outstanding=find_outstanding(
+            notices, {row.notice: state_of_notice(row) for row in notices}, named
+        ),
         resolutions=asked,
         escalations=tuple(
             _escalation(row, _is_named(row, named)) for row in notices if row.escalated_at
@@ -208,7 +212,7 @@ def _is_named(row: Any, named: dict[tuple[int, UUID], bool]) -> bool:
 
 def _recipient(row: Any, named: bool) -> Recipient:
     times = {state: at for state in STATES if (at := getattr(row, f"{state}_at")) is not None}
-    state = list(times)[-1] if times else STATES[0]
+    state = state_of_notice(row)
     return Recipient(
         role=row.role,
         organisation=row.organisation if named else None,
@@ -220,6 +224,12 @@ def _recipient(row: Any, named: bool) -> Recipient:
         reason=row.reasons.get(state),
         times=times,
     )
+
+
+def state_of_notice(row: Any) -> str:
+    """The last of `STATES` that a notice was in; accepted where nothing was told of it yet."""
+    told = [state for state in STATES if getattr(row, f"{state}_at") is not None]
+    return told[-1] if told else STATES[0]
 
 
 def _escalation(row: Any, named: bool) -> Escalation:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from schemas.facts import Evidence, Flag
 from schemas.model import Model
+from services.intake.outstanding import Outstanding
 
 
 class Recipient(Model):
@@ -155,6 +156,7 @@ class Progress(Model):
     supersedes: UUID | None = None
     flags: tuple[Flag, ...]
     children: tuple[Child, ...]
+    outstanding: Outstanding
     resolutions: tuple[Resolution, ...]
     escalations: tuple[Escalation, ...]
     clocks: tuple[MissedClock, ...]
