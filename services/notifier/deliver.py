@@ -194,13 +194,14 @@ class Deliverer:
             slots = await claim_slots(
                 session,
                 {lane.endpoint: Wanted(len(rows), lane.per_second) for lane, rows in paced.items()},
+                self._lanes.ahead_seconds,
             )
             now = time.monotonic()
             granted: list[tuple[Lane, Any, float]] = []
             for lane, rows in paced.items():
                 times = slots[lane.endpoint].times(now) if lane.endpoint in slots else []
                 if len(times) < len(rows):
-                    lane.sate(now)
+                    self._lanes.sate(lane, now)
                 granted += [(lane, row, at) for row, at in zip(rows, times, strict=False)]
                 back += [row.id for row in rows[len(times) :]]
             await outbound.give_back(session, Delivery, [(one, claim.token) for one in back])

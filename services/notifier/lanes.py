@@ -15,9 +15,11 @@ from uuid import UUID
 
 from services.notifier.breaker import Breaker, Patience
 from services.notifier.settings import SendSettings
-from services.notifier.share import AHEAD_SECONDS
 from services.notifier.targets import CACHE_SECONDS, Target
 from services.notifier.throttle import Throttle
+
+AHEAD_SECONDS = 2.0
+"""How far ahead a lane holds what its endpoint's number lets go only later, at most."""
 
 
 @dataclass(slots=True)
@@ -89,10 +91,6 @@ class Lane:
             return 0.0
         return max(self.throttle.delay(now), self.waiting[0].not_before - now)
 
-    def sate(self, now: float) -> None:
-        """It has as many slots as there are for now."""
-        self.sated_until = now + AHEAD_SECONDS / 2
-
 
 class Lanes:
     """The lanes of one process."""
@@ -106,6 +104,9 @@ class Lanes:
         self._receivers: dict[str, Receiver] = {}
         self._lanes: dict[UUID, Lane] = {}
         self.held = 0
+        # Well before the lease of what is held ends.
+        spare = (settings.lease_seconds - settings.timeout_seconds) / 2
+        self.ahead_seconds = min(AHEAD_SECONDS, spare)
 
     def __iter__(self) -> Iterator[Lane]:
         return iter(self._lanes.values())
@@ -178,6 +179,10 @@ class Lanes:
                  for one in self._lanes.values()]  # fmt: skip
         coming = [one - now for one in times if one > now]
         return min(coming) if coming else None
+
+    def sate(self, lane: Lane, now: float) -> None:
+        """The lane has as many slots as there are for now."""
+        lane.sated_until = now + self.ahead_seconds / 2
 
     def put(self, lane: Lane, job: Job) -> None:
         """A job waits in its lane."""

@@ -15,9 +15,6 @@ from sqlalchemy import text
 from chassis.database import Session
 from services.notifier.throttle import Pace, pace_of
 
-AHEAD_SECONDS = 2.0
-"""How far ahead slots are given. What waits longer than that waits in the database."""
-
 
 class Slots(NamedTuple):
     """So many requests are granted; `lead` seconds are taken already by earlier ones."""
@@ -40,8 +37,11 @@ class Wanted(NamedTuple):
     per_second: int
 
 
-async def claim_slots(session: Session, wanted: Mapping[UUID, Wanted]) -> dict[UUID, Slots]:
-    """Reserve the next slots of endpoints, as many as there are within `AHEAD_SECONDS`."""
+async def claim_slots(
+    session: Session, wanted: Mapping[UUID, Wanted], ahead_seconds: float
+) -> dict[UUID, Slots]:
+    """Reserve the next slots of endpoints, as many as there are within the seconds ahead. What
+    waits for longer than that waits in the database."""
     if not wanted:
         return {}
     paces = [pace_of(one.per_second) for one in wanted.values()]
@@ -52,7 +52,7 @@ async def claim_slots(session: Session, wanted: Mapping[UUID, Wanted]) -> dict[U
             "counts": [one.requests for one in wanted.values()],
             "spacings": [pace.spacing for pace in paces],
             "bursts": [pace.burst for pace in paces],
-            "ahead": AHEAD_SECONDS,
+            "ahead": ahead_seconds,
         },
     )
     by_id = dict(zip(wanted, paces, strict=True))
