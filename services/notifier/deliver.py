@@ -65,7 +65,6 @@ class Deliverer:
         self._deadlines = settings.deadlines
         self._targets = Targets(database)
         self._lanes = Lanes(settings.send)
-        self._backlog = max(1, settings.send.claim_size // 2)
         self._look_past_at = 0.0
         self._rounds = Rounds(database, bells, clock, settings)
         self._workers: set[asyncio.Task[None]] = set()
@@ -87,6 +86,7 @@ class Deliverer:
             if self._workers:
                 await asyncio.wait(self._workers)
             self._lanes = Lanes(self._send)
+            self._targets = Targets(self._database)
             await self._channel.close()
             if self._rounds.waiting():
                 await asyncio.shield(self._rounds.settle_once())
@@ -206,7 +206,10 @@ class Deliverer:
                 back += [row.id for row in rows[len(times) :]]
             await outbound.give_back(session, Delivery, [(one, claim.token) for one in back])
         for lane, row, not_before in granted:
-            self._put(lane, row, claim.token, lease_ends, not_before)
+            if lane.breaker.state(time.monotonic()) == "paused":
+                self._rounds.give_back([(row.id, claim.token)])
+            else:
+                self._put(lane, row, claim.token, lease_ends, not_before)
 
     def _is_old(self, row: Any) -> bool:
         age = (self._clock() - row.composed_at).total_seconds()
@@ -259,7 +262,7 @@ class Deliverer:
 
     def _line_up_later(self, lane: Lane, seconds: float) -> None:
         def line_up() -> None:
-            del self._timers[lane.endpoint]
+            self._timers.pop(lane.endpoint, None)
             lane.in_turn = False
             self._lanes.line_up(lane)
             self._staff(lane.receiver, 1)
@@ -289,13 +292,8 @@ class Deliverer:
         """What an answer, or none, says of the receiver and of the endpoint."""
         receiver = lane.receiver
         silent = isinstance(outcome, Unreachable) and outcome.silent
-        before, receiver.room = (
-            receiver.room,
-            self._send.probing if silent else (self._send.per_receiver),
-        )
-        receiver.backlog = 1 if silent else self._backlog
-        if receiver.room > before:
-            self._staff(receiver, receiver.waiting)
+        if self._lanes.note_silence(receiver, silent):
+            self._staff(receiver, receiver.room)
         if isinstance(outcome, Unreachable):
             asked = outcome.after_seconds
             if lane.breaker.failed(outcome.code, started, now, asked):

@@ -38,7 +38,8 @@ class Job:
 @dataclass(slots=True)
 class Receiver:
     """What goes to one scheme, host and port: `room` requests at once, and so many in waiting that
-    the next claim has come before they are sent. `room` shrinks while it does not answer."""
+    the next claim has come before they are sent. Both shrink while it does not answer. What waits
+    for a slot is not counted: it is few already, and must not stand in the way of the others."""
 
     room: int
     backlog: int
@@ -180,6 +181,13 @@ class Lanes:
         coming = [one - now for one in times if one > now]
         return min(coming) if coming else None
 
+    def note_silence(self, receiver: Receiver, silent: bool) -> bool:
+        """Whether a receiver answers now; True when it has more room than before."""
+        before = receiver.room
+        receiver.room = self._settings.probing if silent else self._settings.per_receiver
+        receiver.backlog = 1 if silent else self._backlog
+        return receiver.room > before
+
     def sate(self, lane: Lane, now: float) -> None:
         """The lane has as many slots as there are for now."""
         lane.sated_until = now + self.ahead_seconds / 2
@@ -187,7 +195,7 @@ class Lanes:
     def put(self, lane: Lane, job: Job) -> None:
         """A job waits in its lane."""
         lane.waiting.append(job)
-        lane.receiver.waiting += 1
+        lane.receiver.waiting += not job.not_before
         self.held += 1
         self.line_up(lane)
 
@@ -212,7 +220,7 @@ class Lanes:
                 lane.in_turn = True
                 return lane, wait
             job = lane.waiting.popleft()
-            receiver.waiting -= 1
+            receiver.waiting -= not job.not_before
             if lane.throttle is not None:
                 lane.throttle.take(now)
             self.line_up(lane)
@@ -222,7 +230,7 @@ class Lanes:
     def empty(self, lane: Lane) -> list[tuple[UUID, UUID]]:
         """Let go of what waits in a lane; returns (notice, token) of each."""
         left = [(job.notice, job.token) for job in lane.waiting]
+        lane.receiver.waiting -= sum(not job.not_before for job in lane.waiting)
         lane.waiting.clear()
-        lane.receiver.waiting -= len(left)
         self.held -= len(left)
         return left
