@@ -130,6 +130,27 @@ async def settle(
     return {row[0] for row in rows}
 
 
+async def give_back(
+    session: Session, table: type[OutboundRow], claims: Sequence[tuple[UUID, UUID]]
+) -> None:
+    """Let go of claimed rows that were not sent after all: (id, token). They are as before the
+    claim: no attempt is counted, and they keep their place by their due time."""
+    if claims:
+        await session.execute(
+            text(f"""
+                with back as (
+                    select q.id from {_name(table)} q
+                      join unnest(cast(:ids as uuid[]), cast(:tokens as uuid[])) b(id, token)
+                        on q.id = b.id and q.claim_token = b.token
+                     order by q.id for update of q)
+                update {_name(table)} q
+                   set state = 'waiting', claim_token = null, claimed_until = null,
+                       attempts = attempts - 1
+                  from back where q.id = back.id"""),
+            {"ids": [one for one, _ in claims], "tokens": [token for _, token in claims]},
+        )
+
+
 def settling(table: type[OutboundRow], rows: str) -> str:
     """The update that settles what a claim still holds, for a statement that does more besides.
 
@@ -147,13 +168,24 @@ def settling(table: type[OutboundRow], rows: str) -> str:
           from {rows} where q.id = {rows}.id and q.claim_token = {rows}.token"""
 
 
-async def next_due_seconds(session: Session, table: type[OutboundRow]) -> float | None:
-    """Seconds until the next row is due (0 when one is), or None when nothing waits."""
+async def next_due_seconds(
+    session: Session,
+    table: type[OutboundRow],
+    *,
+    unless: str = "",
+    values: Mapping[str, Any] | None = None,
+) -> float | None:
+    """Seconds until the next row is due (0 when one is), or None when nothing waits.
+
+    `unless` and `values` as for `claim`.
+    """
     found: Any = await session.execute(
         text(f"""
             select extract(epoch from min(case state when 'waiting' then due_at
                                           else claimed_until end) - clock_timestamp())
-              from {_name(table)} where settled_at is null""")
+              from {_name(table)} q where settled_at is null
+                {f"and not ({unless})" if unless else ""}"""),
+        dict(values or {}),
     )
     seconds = found.scalar()
     return None if seconds is None else max(0.0, float(seconds))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 
 from fastapi import APIRouter, FastAPI
 from pydantic import SecretStr
@@ -27,9 +28,11 @@ from services.intake import app as intake
 from services.intake.settings import IntakeSettings
 from services.intake.settings import Settings as OfIntake
 from services.notifier import app as notifier
+from services.notifier.settings import NotifierGroup, SendSettings
 from services.notifier.settings import Settings as OfNotifier
 
 TITLE = "Safeguarding Bus"
+LOOPBACK = IPv4Network("127.0.0.0/8")
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,13 @@ def build_services(wiring: Wiring) -> list[Service]:
         http=wiring.http,
         directory=DirectorySettings(areas=wiring.areas, link_sharing=dict(wiring.link_sharing)),
     )
-    of_notifier = OfNotifier(database=reached_as("notifier"), bus=wiring.bus, http=wiring.http)
+    of_notifier = OfNotifier(
+        database=reached_as("notifier"),
+        bus=wiring.bus,
+        http=wiring.http,
+        # The receivers of a demonstration are on this machine.
+        notifier=NotifierGroup(send=SendSettings(allowed_networks=(LOOPBACK,))),
+    )
     of_health_broker = OfHealthBroker(
         database=reached_as("health_broker"), bus=wiring.bus, http=wiring.http
     )

@@ -43,7 +43,11 @@ async def connect_recipients(
     """Say where webhooks and FHIR messages go; returns the peers' keys, made anew each time."""
     found: dict[str, str] = {}
     async with owner.transaction() as session:
-        known = {organisation: url for organisation, url, _ in await list_endpoints(session)}
+        known = {
+            one.organisation: one.url
+            for one in await list_endpoints(session)
+            if not one.state.startswith("disabled")
+        }
         for organisation, secret in keys.webhook_secrets.items():
             url = receiver.hook_url(organisation)
             if known.get(organisation) != url:

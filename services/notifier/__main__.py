@@ -18,7 +18,9 @@ from chassis.telemetry import configure_logs
 from schemas.facts import TOPICS
 from schemas.organisations import OrganisationKind
 from services.notifier import credentials, endpoints
+from services.notifier.addresses import AddressRefusedError, SystemLookup, check_url
 from services.notifier.app import build
+from services.notifier.keys import KINDS
 from services.notifier.settings import Settings
 
 GROUPS = {
@@ -49,6 +51,8 @@ async def _serve(settings: Settings) -> None:
 
 
 async def _manage(settings: Settings, command: argparse.Namespace) -> None:
+    if (command.what, command.action) == ("endpoint", "add"):
+        await _check_url(settings, command.url)
     database = Database(settings.database, "notifier-command")
     try:
         async with database.transaction() as session:
@@ -59,23 +63,51 @@ async def _manage(settings: Settings, command: argparse.Namespace) -> None:
     sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
+async def _check_url(settings: Settings, url: str) -> None:
+    lookup = SystemLookup()
+    try:
+        await check_url(url, settings.notifier.send.allowed_networks, lookup)
+    except AddressRefusedError as refused:
+        sys.exit(f"Webhooks do not go there: {refused.strerror}.")
+    except (OSError, ValueError):
+        sys.exit("That address leads nowhere: its host's name is not known.")
+    finally:
+        lookup.close()
+
+
 async def _endpoint(session: Session, command: argparse.Namespace) -> list[str]:
     match command.action:
         case "add":
             try:
-                return [await endpoints.add_endpoint(session, command.organisation, command.url)]
+                return [
+                    await endpoints.add_endpoint(
+                        session,
+                        command.organisation,
+                        command.url,
+                        kind=command.kind,
+                        per_second=command.per_second,
+                    )
+                ]
             except endpoints.EndpointError as error:
                 sys.exit(str(error))
         case "rotate":
-            secret = await endpoints.rotate_endpoint(session, command.organisation)
-            return [secret] if secret else sys.exit("That organisation has no endpoint.")
+            key = await endpoints.rotate_endpoint(
+                session, command.organisation, command.hours, command.kind
+            )
+            return [key] if key else sys.exit("That organisation has no endpoint.")
         case "remove":
             if not await endpoints.remove_endpoint(session, command.organisation):
                 sys.exit("That organisation has no endpoint.")
             return ["removed; what waits for it fails and escalates"]
+        case "enable":
+            done = await endpoints.enable_endpoint(session, command.organisation)
+            return [done] if done else sys.exit("That organisation has no endpoint to enable.")
         case _:
-            found = await endpoints.list_endpoints(session)
-            return [f"{name}\t{url}\t{at:%Y-%m-%d}" for name, url, at in found]
+            return [
+                f"{one.organisation}\t{one.url}\t{one.added_at:%Y-%m-%d}\t{one.kind}"
+                f"\t{one.per_second or 'any'}/s\t{one.state}"
+                for one in await endpoints.list_endpoints(session)
+            ]
 
 
 async def _credential(session: Session, command: argparse.Namespace) -> list[str]:
@@ -112,12 +144,21 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("settings", help="print the settings, secrets masked")
     endpoint = commands.add_parser("endpoint", help="where an organisation takes webhooks")
     actions = endpoint.add_subparsers(dest="action", required=True)
-    add = actions.add_parser("add", help="prints the signing secret, once")
+    add = actions.add_parser("add", help="prints what the receiver verifies with, once")
     add.add_argument("organisation")
     add.add_argument("url")
-    for name in ("rotate", "remove"):
-        actions.add_parser(name).add_argument("organisation")
-    actions.add_parser("list")
+    add.add_argument("--kind", choices=KINDS, default="hmac", help="of its signatures")
+    add.add_argument(
+        "--per-second", type=_per_second, metavar="N", help="never more requests in any second"
+    )
+    rotate = actions.add_parser("rotate", help="a new key; both sign for a while")
+    rotate.add_argument("organisation")
+    rotate.add_argument("--kind", choices=KINDS, help="other than before")
+    rotate.add_argument("--hours", type=float, default=endpoints.ROTATION_HOURS)
+    actions.add_parser("remove", help="what waits for it fails").add_argument("organisation")
+    enable = actions.add_parser("enable", help="take off a pause, or use the last one again")
+    enable.add_argument("organisation")
+    actions.add_parser("list", help="organisation, address, since, kind, rate, state")
     credential = commands.add_parser("credential", help="keys of recipients' systems")
     actions = credential.add_subparsers(dest="action", required=True)
     add = actions.add_parser("add", help="prints the key, once")
@@ -131,6 +172,13 @@ def _parser() -> argparse.ArgumentParser:
         actions.add_parser(name).add_argument("organisation")
     actions.add_parser("list")
     return parser
+
+
+def _per_second(value: str) -> int:
+    number = int(value)
+    if not 1 <= number <= 10_000:
+        raise argparse.ArgumentTypeError("is 1 to 10000")
+    return number
 
 
 if __name__ == "__main__":

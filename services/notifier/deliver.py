@@ -1,66 +1,49 @@
 """Step 6: every due webhook is claimed, sent and settled, with the sockets kept busy.
 
-Claims are short and hold nothing; sending holds no transaction; settling writes rounds. Each
-receiver has a lane of its own with a bound, so that one that hangs starves no other. What is
-claimed and not settled (a crash) is due again when its lease ends, with the same id.
+Claims are short and hold nothing; sending holds no transaction; settling writes rounds. What is
+claimed waits in lanes (`lanes`), which keep receivers apart, hold to an endpoint's rate and stop at
+its pauses. What is claimed and not settled (a crash) is due again when its lease ends, with the
+same id.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from prometheus_client import Gauge, Histogram
-from sqlalchemy.exc import OperationalError
 
 from chassis import outbound
 from chassis.clock import Clock
-from chassis.database import Database, after_commit, sqlstate
-from chassis.telemetry import logger
+from chassis.database import Database
 from services.notifier.bells import Bells, wait
-from services.notifier.channels.webhook import Refused, Unreachable, WebhookChannel
-from services.notifier.endpoints import Target, Targets
+from services.notifier.channels.webhook import (
+    GONE,
+    Outcome,
+    Refused,
+    Unreachable,
+    WebhookChannel,
+)
+from services.notifier.lanes import Job, Lane, Lanes, Receiver
+from services.notifier.rounds import Rounds
 from services.notifier.settings import NotifierGroup
-from services.notifier.settle import Sending, settle_sendings
+from services.notifier.settle import Sending
+from services.notifier.share import Wanted, claim_slots
 from services.notifier.tables import Delivery
-
-log = logger("notifier.deliver")
+from services.notifier.targets import Targets
 
 in_flight = Gauge("notifier_webhooks_in_flight", "Webhooks claimed and not yet answered")
 send_seconds = Histogram("notifier_send_seconds", "From sending a webhook to its answer")
+paused_now = Gauge("notifier_endpoints_paused", "Endpoints that are left alone or being probed")
 
-_DEADLOCK = "40P01"
 LOOK_PAST_SECONDS = 0.05
-"""How long a receiver waits, at most, behind others whose lanes are full."""
+"""How long a receiver waits, at most, behind others that take no more."""
 
-
-@dataclass(slots=True)
-class _Job:
-    notice: UUID
-    token: UUID
-    number: int
-    composed_at: datetime
-    target: Target
-    lease_ends: float
-
-
-@dataclass(slots=True)
-class _Lane:
-    """What goes to one receiver: `room` requests at once, and so many in waiting that the next
-    claim has come before they are sent. `room` shrinks while the receiver does not answer."""
-
-    room: int
-    backlog: int
-    active: int = 0
-    waiting: deque[_Job] = field(default_factory=deque)
-
-    def full(self) -> bool:
-        return len(self.waiting) >= self.backlog
+_LEFT_ALONE = """(q.endpoint = any(:full)
+                  or (q.endpoint = any(:paused) and q.composed_at > :given_up))"""
 
 
 class Deliverer:
@@ -81,13 +64,11 @@ class Deliverer:
         self._send = settings.send
         self._deadlines = settings.deadlines
         self._targets = Targets(database)
-        self._lanes: dict[str, _Lane] = {}
-        self._held = 0
-        self._looked_past_at = 0.0
-        self._backlog = max(1, self._send.claim_size // 2)
-        self._done: list[Sending] = []
-        self._settle = asyncio.Event()
+        self._lanes = Lanes(settings.send)
+        self._look_past_at = 0.0
+        self._rounds = Rounds(database, bells, clock, settings)
         self._workers: set[asyncio.Task[None]] = set()
+        self._timers: dict[UUID, asyncio.TimerHandle] = {}
 
     async def run(self) -> None:
         """Claim, send and settle until cancelled; what was answered by then is settled."""
@@ -95,166 +76,232 @@ class Deliverer:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._claim_on())
-                group.create_task(self._settle_on())
+                group.create_task(self._rounds.run())
         finally:
+            for timer in self._timers.values():
+                timer.cancel()
+            self._timers.clear()
             for worker in self._workers:
                 worker.cancel()
             if self._workers:
                 await asyncio.wait(self._workers)
-            self._lanes.clear()
-            self._held = 0
+            self._lanes = Lanes(self._send)
+            self._targets = Targets(self._database)
             await self._channel.close()
-            if self._done:
-                await asyncio.shield(self._settle_round())
+            if self._rounds.waiting():
+                await asyncio.shield(self._rounds.settle_once())
 
     async def claim_once(self) -> int:
         """Claim what is due and give it to the lanes; returns how many."""
-        await self._targets.refresh()
-        full = self._full_lanes()
-        limit = min(self._send.claim_size, self._send.held_limit - self._held)
+        await self._refresh()
+        limit = min(self._send.claim_size, self._send.held_limit - self._lanes.held)
         claimed_at = time.monotonic()
+        unless, values = self._left_alone(claimed_at)
         async with self._database.reading() as session:
             claim = await outbound.claim(
                 session,
                 Delivery,
                 limit=limit,
                 lease_seconds=self._send.lease_seconds,
-                unless="q.endpoint = any(:full)" if full else "",
-                values={"full": self._targets.of_receivers(full)} if full else {},
+                unless=unless,
+                values=values,
                 durable=False,
                 columns="q.id, q.endpoint, q.attempts, q.composed_at",
             )
+        if unless:
+            # Rows that are left alone are read and left, one by one: with few others to be had,
+            # one looks the more seldom, the longer it took.
+            now = time.monotonic()
+            whole = len(claim.rows) == limit
+            took = now - claimed_at
+            self._look_past_at = now if whole else now + min(LOOK_PAST_SECONDS, 4 * took)
         if claim.rows:
-            await self._targets.refresh({row.endpoint for row in claim.rows})
-        for row in claim.rows:
-            self._take(row, claim.token, claimed_at + self._send.lease_seconds)
-        in_flight.set(self._held)
+            await self._refresh({row.endpoint for row in claim.rows})
+            await self._hand_out(claim, claimed_at + self._send.lease_seconds)
+        in_flight.set(self._lanes.held)
         return len(claim.rows)
+
+    async def _refresh(self, needed: set[UUID] | None = None) -> None:
+        if not await self._targets.refresh(needed or ()):
+            return
+        unsettled = self._rounds.endpoints()
+        for lane in self._lanes.follow(self._targets, unsettled, time.monotonic()):
+            self._rounds.give_back(self._lanes.empty(lane))
+        paused_now.set(sum(1 for lane in self._lanes if lane.breaker.pauses))
+
+    def _left_alone(self, now: float) -> tuple[str, dict[str, Any]]:
+        """As SQL, what is not claimed now. Of a paused endpoint only what has waited so long that
+        it is given up."""
+        paused, full = self._lanes.left_alone(now)
+        receivers = self._lanes.full_receivers()
+        if receivers:
+            full += self._targets.of_receivers(receivers)
+        if not (paused or full):
+            return "", {}
+        given_up = self._clock() - timedelta(seconds=self._send.give_up_seconds)
+        return _LEFT_ALONE, {"full": full, "paused": paused, "given_up": given_up}
 
     async def _claim_on(self) -> None:
         while True:
             self._bells.deliver.clear()
-            if self._held < self._send.held_limit and self._may_claim():
+            early = self._look_past_at - time.monotonic()
+            if early > 0:
+                await asyncio.sleep(early)
+            if self._lanes.held < self._send.held_limit:
                 if await self.claim_once():
                     continue
-                if not self._full_lanes():
+                if not self._lanes.full_receivers():
                     await wait(self._bells.deliver, await self._next_due_seconds())
                     continue
-            # What is due is for lanes that are full: the first to have room again rings.
+            # What is due is for receivers that take no more: the first to have room again rings.
             await wait(self._bells.deliver, LOOK_PAST_SECONDS)
 
-    def _may_claim(self) -> bool:
-        """Past what waits for full lanes one looks seldom: it is read and left, row by row."""
-        if not self._full_lanes():
-            return True
-        now = time.monotonic()
-        if now - self._looked_past_at < LOOK_PAST_SECONDS:
-            return False
-        self._looked_past_at = now
-        return True
-
-    def _full_lanes(self) -> set[str]:
-        return {name for name, lane in self._lanes.items() if lane.full()}
-
     async def _next_due_seconds(self) -> float:
+        now = time.monotonic()
+        unless, values = self._left_alone(now)
         async with self._database.reading() as session:
-            due = await outbound.next_due_seconds(session, Delivery)
+            due = await outbound.next_due_seconds(session, Delivery, unless=unless, values=values)
         # Due and not taken means that another process is at it. With nothing due one looks again
         # too: what another process composed rings no bell here, and that process may have died.
-        poll = self._send.poll_seconds
-        return poll if due is None else min(poll, max(due, 0.05))
+        times = [self._send.poll_seconds]
+        change = self._lanes.next_change(now)
+        times += [max(one, LOOK_PAST_SECONDS) for one in (due, change) if one is not None]
+        return min(times)
 
-    def _take(self, row: Any, token: UUID, lease_ends: float) -> None:
-        target = self._targets.get(row.endpoint)
-        if target is None:
-            self._finish(
-                Sending(row.id, row.endpoint, token, row.attempts, row.composed_at,
-                        self._clock(), 0, Refused("no-endpoint"))
-            )  # fmt: skip
+    async def _hand_out(self, claim: outbound.Claim, lease_ends: float) -> None:
+        """Put what was claimed into lanes, and give back what these may not send yet."""
+        now = time.monotonic()
+        back: list[UUID] = []
+        paced: dict[Lane, list[Any]] = {}
+        for row in claim.rows:
+            target = self._targets.get(row.endpoint)
+            if target is None:
+                self._give_up(row, claim.token, Refused(self._targets.why_not(row.endpoint)))
+                continue
+            lane = self._lanes.lane(target)
+            state = lane.breaker.state(now)
+            if state == "paused" and self._is_old(row):
+                self._give_up(row, claim.token, Unreachable("endpoint-paused"))
+            elif state != "closed" and (not lane.takes_more(now) or lane in paced):
+                back.append(row.id)
+            elif lane.throttle is not None:
+                paced.setdefault(lane, []).append(row)
+            else:
+                self._put(lane, row, claim.token, lease_ends)
+        if not (paced or back):
             return
-        lane = self._lanes.get(target.receiver)
-        if lane is None:
-            lane = self._lanes[target.receiver] = _Lane(self._send.per_receiver, self._backlog)
-        lane.waiting.append(_Job(row.id, token, row.attempts, row.composed_at, target, lease_ends))
-        self._held += 1
-        self._staff(lane, 1)
+        async with self._database.transaction() as session:
+            slots = await claim_slots(
+                session,
+                {lane.endpoint: Wanted(len(rows), lane.per_second) for lane, rows in paced.items()},
+                self._lanes.ahead_seconds,
+            )
+            now = time.monotonic()
+            granted: list[tuple[Lane, Any, float]] = []
+            for lane, rows in paced.items():
+                times = slots[lane.endpoint].times(now) if lane.endpoint in slots else []
+                if len(times) < len(rows):
+                    self._lanes.sate(lane, now)
+                granted += [(lane, row, at) for row, at in zip(rows, times, strict=False)]
+                back += [row.id for row in rows[len(times) :]]
+            await outbound.give_back(session, Delivery, [(one, claim.token) for one in back])
+        for lane, row, not_before in granted:
+            if lane.breaker.state(time.monotonic()) == "paused":
+                self._rounds.give_back([(row.id, claim.token)])
+            else:
+                self._put(lane, row, claim.token, lease_ends, not_before)
 
-    def _staff(self, lane: _Lane, wanted: int) -> None:
-        for _ in range(min(wanted, lane.room - lane.active)):
-            lane.active += 1
-            worker = asyncio.create_task(self._work(lane))
+    def _is_old(self, row: Any) -> bool:
+        age = (self._clock() - row.composed_at).total_seconds()
+        return bool(age > self._send.give_up_seconds)
+
+    def _give_up(self, row: Any, token: UUID, outcome: Outcome) -> None:
+        """What came of a delivery that was not sent at all."""
+        self._rounds.finish(
+            Sending(row.id, row.endpoint, token, row.attempts, row.composed_at, self._clock(), 0,
+                    outcome)
+        )  # fmt: skip
+
+    def _put(
+        self, lane: Lane, row: Any, token: UUID, lease_ends: float, not_before: float = 0.0
+    ) -> None:
+        job = Job(row.id, row.endpoint, token, row.attempts, row.composed_at, lease_ends,
+                  not_before)  # fmt: skip
+        self._lanes.put(lane, job)
+        self._staff(lane.receiver, 1)
+
+    def _staff(self, receiver: Receiver, wanted: int) -> None:
+        for _ in range(min(wanted, receiver.room - receiver.active)):
+            receiver.active += 1
+            worker = asyncio.create_task(self._work(receiver))
             self._workers.add(worker)
             worker.add_done_callback(self._workers.discard)
 
-    async def _work(self, lane: _Lane) -> None:
-        """Send what waits in a lane, one after the other, until there is none or no room."""
+    async def _work(self, receiver: Receiver) -> None:
+        """Send what waits for a receiver, lane by lane in turn, until there is none or no room."""
         try:
-            while lane.waiting and lane.active <= lane.room:
-                job = lane.waiting.popleft()
-                if len(lane.waiting) == lane.backlog - 1:
+            while receiver.active <= receiver.room:
+                found = self._lanes.take(receiver, time.monotonic())
+                if found is None:
+                    return
+                lane, job = found
+                if isinstance(job, float):
+                    self._line_up_later(lane, job)
+                    continue
+                if receiver.waiting == receiver.backlog - 1:
                     self._bells.deliver.set()
+                lane.active += 1
                 try:
-                    # Too late to be counted: it is left to its lease's end, and comes again.
-                    if job.lease_ends - time.monotonic() > self._send.timeout_seconds:
-                        await self._send_one(job, lane)
+                    await self._send_one(job, lane)
                 finally:
-                    self._held -= 1
+                    lane.active -= 1
+                    self._lanes.held -= 1
+                    self._lanes.line_up(lane)
         finally:
-            lane.active -= 1
+            receiver.active -= 1
 
-    async def _send_one(self, job: _Job, lane: _Lane) -> None:
-        at = self._clock()
+    def _line_up_later(self, lane: Lane, seconds: float) -> None:
+        def line_up() -> None:
+            self._timers.pop(lane.endpoint, None)
+            lane.in_turn = False
+            self._lanes.line_up(lane)
+            self._staff(lane.receiver, 1)
+
+        self._timers[lane.endpoint] = asyncio.get_running_loop().call_later(seconds, line_up)
+
+    async def _send_one(self, job: Job, lane: Lane) -> None:
+        target = self._targets.get(job.endpoint)
         started = time.monotonic()
-        outcome = await self._channel.send(job.target, job.notice, job.composed_at)
-        took = time.monotonic() - started
-        send_seconds.observe(took)
-        silent = isinstance(outcome, Unreachable) and outcome.silent
-        before, lane.room = lane.room, self._send.probing if silent else self._send.per_receiver
-        lane.backlog = 1 if silent else self._backlog
-        if lane.room > before:
-            self._staff(lane, len(lane.waiting))
-        self._finish(
-            Sending(job.notice, job.target.id, job.token, job.number, job.composed_at, at,
-                    int(took * 1000), outcome)
+        if job.lease_ends - started <= self._send.timeout_seconds:
+            return  # Too late to be counted: it is left to its lease's end, and comes again.
+        at = self._clock()
+        if target is None:
+            outcome: Outcome = Refused(self._targets.why_not(job.endpoint))
+            now = started
+        else:
+            outcome = await self._channel.send(target, job.notice, job.composed_at)
+            now = time.monotonic()
+            send_seconds.observe(now - started)
+            self._learn(lane, outcome, started, now)
+        self._rounds.finish(
+            Sending(job.notice, job.endpoint, job.token, job.number, job.composed_at, at,
+                    int((now - started) * 1000), outcome)
         )  # fmt: skip
 
-    def _finish(self, sending: Sending) -> None:
-        self._done.append(sending)
-        self._settle.set()
-
-    async def _settle_on(self) -> None:
-        while True:
-            await self._settle.wait()
-            if len(self._done) < self._send.settle_size:
-                await asyncio.sleep(self._send.settle_linger_seconds)
-            self._settle.clear()
-            while self._done:
-                await self._settle_round()
-
-    async def _settle_round(self) -> None:
-        """Settle what is done by now; while the database is away it is kept, and tried again."""
-        sendings, self._done = self._done, []
-        committed = False
-        try:
-            async with self._database.transaction() as session:
-                settled = await settle_sendings(
-                    session, sendings, self._clock(), self._send, self._deadlines
-                )
-                if settled.failed:
-                    after_commit(session, "escalate", self._bells.escalate.set)
-            committed = True
-        except OperationalError as error:
-            # Two rounds in each other's way: the same again succeeds.
-            if sqlstate(error) != _DEADLOCK:
-                raise
-        finally:
-            if not committed:
-                self._done = sendings + self._done
-        if committed:
-            log.info(
-                "deliveries_settled",
-                delivered=settled.delivered,
-                retried=settled.retried,
-                failed=settled.failed,
-                late=settled.late,
-            )
+    def _learn(self, lane: Lane, outcome: Outcome, started: float, now: float) -> None:
+        """What an answer, or none, says of the receiver and of the endpoint."""
+        receiver = lane.receiver
+        silent = isinstance(outcome, Unreachable) and outcome.silent
+        if self._lanes.note_silence(receiver, silent):
+            self._staff(receiver, receiver.room)
+        if isinstance(outcome, Unreachable):
+            asked = outcome.after_seconds
+            if lane.breaker.failed(outcome.code, started, now, asked):
+                self._rounds.note_change(lane)
+                self._rounds.give_back(self._lanes.empty(lane))
+        elif lane.breaker.succeeded(now):
+            self._rounds.note_change(lane)
+            self._bells.deliver.set()
+        if outcome.code == GONE:
+            self._targets.forget(lane.endpoint)
+            self._rounds.note_gone(lane.endpoint)

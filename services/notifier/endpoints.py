@@ -1,65 +1,83 @@
-"""Where organisations take webhooks: added, rotated and removed by command.
+"""Where organisations take webhooks: added, rotated, removed and enabled again by command.
 
-Secrets are of the Standard Webhooks form `whsec_…`. They are kept as they are, because a signature
-needs them; they are shown once, when made.
+Keys are kept as they are, because a signature needs them; what the receiver verifies with is shown
+once, when it is made.
 """
 
 from __future__ import annotations
 
-import base64
-import secrets
-import time
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy import text
-from standardwebhooks import Webhook
 
 from chassis.clock import now
-from chassis.database import Database, Session
+from chassis.database import Session
 from chassis.ids import new_id
+from services.notifier.keys import Kind, kind_of, make_key, read_signer, shown
+from services.notifier.pause import hasten
 
 ROTATION_HOURS = 24.0
-"""How long the old secret signs beside the new one."""
-
-CACHE_SECONDS = 5.0
+"""How long the old key signs beside the new one."""
 
 
 class EndpointError(ValueError):
-    """An address or a secret that cannot be used; the message says why."""
+    """An address that cannot be used; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """One endpoint, ready to be sent to. `receiver` is its scheme, host and port."""
+class EndpointShown:
+    """One endpoint, as an operator sees it."""
 
-    id: UUID
+    organisation: str
     url: str
-    receiver: str
-    signers: tuple[Webhook, ...]
+    kind: Kind
+    per_second: int | None
+    added_at: datetime
+    state: str
 
 
 async def add_endpoint(
-    session: Session, organisation: str, url: str, secret: str | None = None
+    session: Session,
+    organisation: str,
+    url: str,
+    key: str | None = None,
+    *,
+    kind: Kind = "hmac",
+    per_second: int | None = None,
 ) -> str:
-    """Send an organisation's webhooks there from now on; returns the secret.
+    """Send an organisation's webhooks there from now on; returns what the receiver verifies with.
 
-    An earlier endpoint is disabled, and what waits for it goes to the new one.
+    An earlier endpoint is disabled, and what waits for it goes to the new one. Whether webhooks may
+    go to the address is judged by `addresses.check_url`, before this transaction, and again at
+    every sending.
+
+    Args:
+        key: as `keys.make_key` makes it; without one a new one is made, of the kind `kind`.
+        per_second: at most so many requests in any second; None: as many as it can take.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
         raise EndpointError("An endpoint is http(s)://host[:port]/path, without user and password.")
-    secret = secret or _make_secret()
-    _read_secret(secret)
+    key = key or make_key(kind)
+    read_signer(key)
     made = new_id()
-    await session.execute(_DISABLE, {"organisation": organisation})
+    await _disable(session, organisation, "replaced")
     await session.execute(
-        text("""insert into notifier.endpoint (id, organisation, url, secret, enabled, added_at)
-                values (:id, :organisation, :url, :secret, true, :at)"""),
-        {"id": made, "organisation": organisation, "url": url, "secret": secret, "at": now()},
+        text("""insert into notifier.endpoint
+                    (id, organisation, url, secret, enabled, added_at, per_second)
+                values (:id, :organisation, :url, :secret, true, :at, :per_second)"""),
+        {
+            "id": made,
+            "organisation": organisation,
+            "url": url,
+            "secret": key,
+            "at": now(),
+            "per_second": per_second,
+        },
     )
     await session.execute(
         text("""update notifier.delivery d set endpoint = :id from notifier.endpoint e
@@ -67,92 +85,114 @@ async def add_endpoint(
                    and d.state in ('waiting', 'claimed')"""),
         {"id": made, "organisation": organisation},
     )
-    return secret
+    return shown(key)
 
 
 async def rotate_endpoint(
-    session: Session, organisation: str, hours: float = ROTATION_HOURS
+    session: Session,
+    organisation: str,
+    hours: float = ROTATION_HOURS,
+    kind: Kind | None = None,
 ) -> str | None:
-    """A new secret; both sign for a while. None when the organisation has no endpoint."""
-    secret = _make_secret()
-    done = await session.execute(
+    """A new key, of the same kind or another; both sign for a while. Returns what the receiver
+    verifies with, or None when the organisation has no endpoint.
+
+    A rotation that is still going on ends: the key before the last signs no more.
+    """
+    found = await session.execute(
+        text("""select secret from notifier.endpoint
+                 where organisation = :organisation and enabled for update"""),
+        {"organisation": organisation},
+    )
+    old = found.scalar()
+    if old is None:
+        return None
+    key = make_key(kind or kind_of(old))
+    await session.execute(
         text("""update notifier.endpoint
                    set previous_secret = secret, previous_until = :until, secret = :secret
                  where organisation = :organisation and enabled"""),
-        {
-            "organisation": organisation,
-            "secret": secret,
-            "until": now() + timedelta(hours=hours),
-        },
+        {"organisation": organisation, "secret": key, "until": now() + timedelta(hours=hours)},
     )
-    return secret if done.rowcount else None
+    return shown(key)
 
 
 async def remove_endpoint(session: Session, organisation: str) -> bool:
-    """Send nothing there any more; what waits fails, and escalates. False when there was none."""
-    done = await session.execute(_DISABLE, {"organisation": organisation})
-    return bool(done.rowcount)
+    """Send nothing there any more; what waits fails at once, and escalates. False when there was
+    none."""
+    removed = await _disable(session, organisation, "removed")
+    await hasten(session, removed)
+    return bool(removed)
 
 
-async def list_endpoints(session: Session) -> list[tuple[str, str, datetime]]:
-    """(organisation, address, added at) of every enabled endpoint."""
-    rows = await session.execute(
-        text("""select organisation, url, added_at from notifier.endpoint where enabled
-                 order by organisation""")
+async def enable_endpoint(session: Session, organisation: str) -> str | None:
+    """Take a pause off the endpoint, or enable again the one that was last disabled.
+
+    What failed meanwhile has escalated and is not sent again. Returns what was done, or None when
+    there is nothing to enable.
+    """
+    values = {"organisation": organisation}
+    unpaused = await session.execute(_UNPAUSE, values)
+    if unpaused.rowcount:
+        return "the pause is taken off"
+    enabled = await session.execute(_ENABLE, values)
+    return "enabled again" if enabled.rowcount else None
+
+
+async def list_endpoints(session: Session) -> list[EndpointShown]:
+    """Every enabled endpoint, and for organisations without one the last that was disabled."""
+    rows = await session.execute(_LIST)
+    return [
+        EndpointShown(
+            row.organisation,
+            row.url,
+            kind_of(row.secret),
+            row.per_second,
+            row.added_at,
+            _state(row),
+        )
+        for row in rows
+    ]
+
+
+def _state(row: Any) -> str:
+    if not row.enabled:
+        return f"disabled: {row.disabled_reason or 'removed'}"
+    if not row.pauses:
+        return "enabled"
+    if row.paused:
+        until = row.paused_until.astimezone(UTC)
+        return f"paused until {until:%Y-%m-%dT%H:%M:%SZ}: {row.paused_reason}"
+    return f"probing: {row.paused_reason}"
+
+
+async def _disable(session: Session, organisation: str, reason: str) -> list[UUID]:
+    done = await session.execute(
+        text("""update notifier.endpoint
+                   set enabled = false, disabled_at = :at, disabled_reason = :reason,
+                       pauses = 0, paused_until = null, paused_reason = null
+                 where organisation = :organisation and enabled returning id"""),
+        {"organisation": organisation, "reason": reason, "at": now()},
     )
-    return [(row.organisation, row.url, row.added_at) for row in rows]
+    return [row.id for row in done]
 
 
-class Targets:
-    """The enabled endpoints, through a short-lived cache: sending asks for thousands a second."""
+_UNPAUSE = text("""
+    update notifier.endpoint set pauses = 0, paused_until = null, paused_reason = null
+     where organisation = :organisation and enabled and pauses > 0""")
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._known: dict[UUID, Target] = {}
-        self._fresh_until = 0.0
+_ENABLE = text("""
+    update notifier.endpoint
+       set enabled = true, disabled_at = null, disabled_reason = null
+     where id = (select id from notifier.endpoint
+                  where organisation = :organisation and disabled_reason in ('gone', 'removed')
+                  order by disabled_at desc limit 1)
+       and not exists (select from notifier.endpoint
+                        where organisation = :organisation and enabled)""")
 
-    async def refresh(self, needed: Iterable[UUID] = ()) -> None:
-        """Read them again when the copy is old, or lacks one that is needed."""
-        if time.monotonic() < self._fresh_until and all(one in self._known for one in needed):
-            return
-        async with self._database.reading() as session:
-            rows = await session.execute(
-                text("""select id, url, secret, case when previous_until > clock_timestamp()
-                                                     then previous_secret end as previous
-                          from notifier.endpoint where enabled""")
-            )
-            self._known = {row.id: _target(row.id, row.url, row.secret, row.previous)
-                           for row in rows}  # fmt: skip
-        self._fresh_until = time.monotonic() + CACHE_SECONDS
-
-    def get(self, endpoint: UUID) -> Target | None:
-        """The endpoint, or None when it was removed."""
-        return self._known.get(endpoint)
-
-    def of_receivers(self, receivers: set[str]) -> list[UUID]:
-        """The endpoints at these receivers."""
-        return [one.id for one in self._known.values() if one.receiver in receivers]
-
-
-def _target(endpoint: UUID, url: str, secret: str, previous: str | None) -> Target:
-    parts = urlsplit(url)
-    signers = [_read_secret(secret)]
-    if previous is not None:
-        signers.append(_read_secret(previous))
-    return Target(endpoint, url, f"{parts.scheme}://{parts.netloc}", tuple(signers))
-
-
-def _make_secret() -> str:
-    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-
-
-def _read_secret(secret: str) -> Webhook:
-    try:
-        return Webhook(secret)
-    except (ValueError, RuntimeError) as error:
-        raise EndpointError("A secret is whsec_ and base64.") from error
-
-
-_DISABLE = text("""
-    update notifier.endpoint set enabled = false
-     where organisation = :organisation and enabled""")
+_LIST = text("""
+    select distinct on (organisation)
+           organisation, url, secret, per_second, added_at, enabled, disabled_reason,
+           pauses, paused_until, paused_reason, paused_until > clock_timestamp() as paused
+      from notifier.endpoint
+     order by organisation, enabled desc, disabled_at desc""")

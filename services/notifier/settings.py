@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import time
+from ipaddress import IPv4Network, IPv6Network
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -36,6 +37,17 @@ class SendSettings(Group):
     poll_seconds: float = Field(
         default=1.0, description="How often the queue is looked at when nothing wakes it."
     )
+    allowed_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
+        default=(),
+        description="May be reached though not public, and without https: a JSON list of networks.",
+    )
+    pause_after_failures: int = Field(
+        default=10, ge=1, description="So many in a row, and the endpoint is left alone."
+    )
+    pause_first_seconds: float = Field(
+        default=5.0, gt=0, description="For how long at first; each further pause is twice as long."
+    )
+    pause_last_seconds: float = Field(default=60.0, gt=0, description="And at most for so long.")
 
     @model_validator(mode="after")
     def _lease_outlives_sending(self) -> Self:

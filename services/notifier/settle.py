@@ -63,6 +63,8 @@ async def settle_sendings(
     """Settle a round in the caller's transaction: deliveries, obligations, attempts and facts, in
     one statement. With thousands of webhooks a second, anything that Python does for each of them
     is what slows the sending."""
+    if not sendings:
+        return Settled(0, 0, 0, 0)
     sendings = sorted(sendings, key=lambda one: one.notice.int)
     verdicts = [_verdict(one, at, send) for one in sendings]
     rows = await bus.append_with(

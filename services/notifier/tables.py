@@ -54,8 +54,14 @@ class Recipient(Row, table=True):
 
 
 class Endpoint(Row, table=True):
-    """Where an organisation takes webhooks; one enabled at a time. The old secret of a rotation
-    signs beside the new one until `previous_until`."""
+    """Where an organisation takes webhooks; one enabled at a time.
+
+    The old key of a rotation signs beside the new one until `previous_until`, whichever kinds they
+    are. `per_second` is how often it may be sent to (empty: as often as it can take), `slot_at`
+    when the next request is due by that. `pauses` counts those since it last did well: it is left
+    alone until `paused_until`, and then tried with one request. `disabled_reason`: gone (it
+    answered 410), removed, replaced.
+    """
 
     __tablename__ = "endpoint"
     __table_args__ = _IN_SCHEMA
@@ -68,6 +74,13 @@ class Endpoint(Row, table=True):
     previous_until: datetime | None = _time_or_none()
     enabled: bool = True
     added_at: datetime = _time()
+    per_second: int | None = None
+    slot_at: datetime | None = _time_or_none()
+    pauses: int = 0
+    paused_until: datetime | None = _time_or_none()
+    paused_reason: str | None = None
+    disabled_at: datetime | None = _time_or_none()
+    disabled_reason: str | None = None
 
 
 class Obligation(Row, table=True):

@@ -163,7 +163,11 @@ def _process(name: str, command: compose.Command, folder: Path) -> ServiceProces
     """The command with this Python, on a port of its own, on loopback."""
     python, *arguments = command.argv
     assert python == "python"
-    environment = {**command.environment, "SGB_HTTP__HOST": "127.0.0.1"}
+    environment = {
+        **command.environment,
+        "SGB_HTTP__HOST": "127.0.0.1",
+        "SGB_NOTIFIER__SEND__ALLOWED_NETWORKS": '["127.0.0.0/8"]',
+    }
     return ServiceProcess(name, arguments, environment, folder / f"{name}.log")
 
 

@@ -112,6 +112,7 @@ async def make_fleet(
         environment = {
             "SGB_DATABASE__URL": url,
             "SGB_INTAKE__IDENTITY_SECRET": uuid4().hex + uuid4().hex,
+            "SGB_NOTIFIER__SEND__ALLOWED_NETWORKS": '["127.0.0.0/8"]',
             **{
                 f"SGB_BUS__{name.upper()}": str(value)
                 for name, value in bus.model_dump(exclude_defaults=True).items()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from base64 import b64decode
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -15,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks import Webhook
 
 
@@ -30,6 +33,11 @@ class Received:
     @property
     def id(self) -> str:
         return self.headers["webhook-id"]
+
+    def signatures(self) -> list[tuple[str, str]]:
+        """(version, signature) of each in its header."""
+        found = [one.split(",") for one in self.headers["webhook-signature"].split(" ")]
+        return [(version, signature) for version, signature in found]
 
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -109,6 +117,19 @@ class Receiver:
         judge = Webhook(secret)
         return [judge.verify(one.body, dict(one.headers)) for one in self.received]
 
+    def verify_public(self, key: str) -> int:
+        """How many requests hold a `v1a` signature that a `whpk_` key verifies; raises where one
+        does not. By `cryptography`: the Python library of Standard Webhooks knows `v1` only."""
+        public = Ed25519PublicKey.from_public_bytes(b64decode(key.removeprefix("whpk_")))
+        for one in self.received:
+            said = f"{one.id}.{one.headers['webhook-timestamp']}.".encode() + one.body
+            for version, signature in one.signatures():
+                if version == "v1a" and _verifies(public, b64decode(signature), said):
+                    break
+            else:
+                raise AssertionError("no signature of this key")
+        return len(self.received)
+
     def _take(self, give: Answer, times: int | None) -> None:
         if times is None:
             self._always = give
@@ -126,6 +147,14 @@ class Receiver:
             return await give(request) if give else web.Response(status=204)
         finally:
             self.open_requests -= 1
+
+
+def _verifies(key: Ed25519PublicKey, signature: bytes, said: bytes) -> bool:
+    try:
+        key.verify(signature, said)
+    except InvalidSignature:
+        return False
+    return True
 
 
 @asynccontextmanager

@@ -15,13 +15,23 @@ from typing import Protocol
 from uuid import UUID
 
 import aiohttp
-from standardwebhooks import Webhook
 
 from chassis.clock import Clock
+from services.notifier.addresses import (
+    AddressRefusedError,
+    Guard,
+    Lookup,
+    Resolver,
+    SystemLookup,
+)
+from services.notifier.keys import Signer
 from services.notifier.settings import SendSettings
 
 DRAIN_BYTES = 16_384
 """An answer's body is read this far, so that its connection can be used again, and thrown away."""
+
+GONE = "endpoint-gone"
+"""The receiver answered 410: the endpoint is disabled, and whatever waits for it fails as well."""
 
 
 class Target(Protocol):
@@ -31,7 +41,7 @@ class Target(Protocol):
     def url(self) -> str: ...
 
     @property
-    def signers(self) -> tuple[Webhook, ...]: ...
+    def signers(self) -> tuple[Signer, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,38 +74,62 @@ Outcome = Delivered | Unreachable | Refused
 
 
 class WebhookChannel:
-    """One HTTP session for every receiver; it holds no transaction and follows no redirect."""
+    """An HTTP session for each scheme; it holds no transaction and follows no redirect.
 
-    def __init__(self, settings: SendSettings, notices_url: str, clock: Clock) -> None:
+    Args:
+        lookup: from names to addresses; without one, the system's own.
+    """
+
+    def __init__(
+        self,
+        settings: SendSettings,
+        notices_url: str,
+        clock: Clock,
+        lookup: Lookup | None = None,
+    ) -> None:
         self._settings = settings
         self._clock = clock
-        self._session: aiohttp.ClientSession | None = None
+        self._lookup = lookup
+        self._system: SystemLookup | None = None
+        self._sessions: dict[str, aiohttp.ClientSession] = {}
         # The address is the same but for the id, so it is escaped once.
         self._url_start = json.dumps(notices_url)[:-1]
 
     async def open(self) -> None:
-        """Make the session; it belongs to the running loop."""
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
-            timeout=aiohttp.ClientTimeout(total=self._settings.timeout_seconds),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            headers={"Content-Type": "application/json", "User-Agent": "safeguarding-bus/1"},
-        )
+        """Make the sessions; they belong to the running loop."""
+        lookup = self._lookup
+        if lookup is None:
+            lookup = self._system = SystemLookup()
+        for scheme in ("http", "https"):
+            guard = Guard(self._settings.allowed_networks, encrypted=scheme == "https")
+            self._sessions[scheme] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=0,
+                    keepalive_timeout=60,
+                    resolver=Resolver(guard, lookup),
+                    socket_factory=guard.make_socket,
+                ),
+                timeout=aiohttp.ClientTimeout(total=self._settings.timeout_seconds),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                headers={"Content-Type": "application/json", "User-Agent": "safeguarding-bus/1"},
+            )
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._session is not None:
-            await self._session.close()
+        for session in self._sessions.values():
+            await session.close()
+        if self._system is not None:
+            self._system.close()
 
     async def send(self, target: Target, notice: UUID, composed_at: datetime) -> Outcome:
         """Send one webhook and judge the answer. Never raises for what a receiver does."""
-        assert self._session is not None  # noqa: S101 - opened by whoever drives the channel
         name = str(notice)
         body = self.body(name, composed_at)
         status: int | None = None
+        session = self._sessions["https" if target.url[:6].lower() == "https:" else "http"]
         try:
-            async with self._session.post(
+            async with session.post(
                 target.url,
                 data=body.encode(),
                 headers=sign(target.signers, name, self._clock(), body),
@@ -107,8 +141,10 @@ class WebhookChannel:
                 return outcome
         except TimeoutError:
             code, silent = "timed-out", True
-        except (aiohttp.ClientError, OSError, ValueError):
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             # ValueError: an address or an answer that cannot be read as HTTP.
+            if status is None and _refused(error):
+                return Refused("address-refused")
             code, silent = "not-connected", status is None
         if status is not None:
             # It answered and only its body was cut short: the answer counts.
@@ -124,8 +160,17 @@ class WebhookChannel:
         )
 
 
-def sign(signers: tuple[Webhook, ...], notice: str, at: datetime, body: str) -> dict[str, str]:
-    """The three headers of Standard Webhooks; during a rotation one signature per secret."""
+def _refused(error: BaseException) -> bool:
+    """Whether it was the address that was refused, before anything was sent."""
+    if isinstance(error, AddressRefusedError | aiohttp.InvalidURL):
+        return True
+    return isinstance(error, aiohttp.ClientConnectorError) and isinstance(
+        error.os_error, AddressRefusedError
+    )
+
+
+def sign(signers: tuple[Signer, ...], notice: str, at: datetime, body: str) -> dict[str, str]:
+    """The three headers of Standard Webhooks; during a rotation one signature per key."""
     signatures = " ".join(one.sign(notice, at, body) for one in signers)
     return {
         "webhook-id": notice,
@@ -148,7 +193,7 @@ def judge(
             after = min(max(after, least), most)
         return Unreachable("busy" if status in (429, 503) else "failing", status, after)
     if status == 410:
-        return Refused("gone", status)
+        return Refused(GONE, status)
     return Refused("redirected" if 300 <= status < 400 else "refused", status)
 
 

@@ -139,7 +139,7 @@ async def test_a_busy_receiver_is_tried_again_with_the_same_id(database: Databas
         assert await facts(database) == ["notice.delivered"]
 
 
-@pytest.mark.parametrize(("status", "reason"), [(410, "gone"), (400, "refused")])
+@pytest.mark.parametrize(("status", "reason"), [(410, "endpoint-gone"), (400, "refused")])
 async def test_a_refusal_fails_at_once_and_escalates(
     database: Database, status: int, reason: str
 ) -> None:

@@ -59,14 +59,14 @@ async def rows(database: Database, sql: str, **values: Any) -> list[Any]:
 
 async def test_a_round_tells_of_each_notice_what_python_would_tell(database: Database) -> None:
     token, waiting = await claimed(database, 4)
-    outcomes: list[Outcome] = [Delivered(204), Refused("gone", 410), BUSY, Delivered(200)]
+    outcomes: list[Outcome] = [Delivered(204), Refused("endpoint-gone", 410), BUSY, Delivered(200)]
     sent = [sending(row, token, one) for row, one in zip(waiting, outcomes, strict=True)]
     settled = await settle(database, sent)
     assert settled == Settled(delivered=2, failed=1, retried=1, late=0)
     told = await rows(database, "select * from bus.log where topic = 'notices' order by position")
     assert len(told) == 3
     kinds: dict[str, type[NoticeFact]] = {one.fact_type: one for one in NOTICE_FACTS}
-    reasons = {sent[1].notice: "gone"}
+    reasons = {sent[1].notice: "endpoint-gone"}
     for fact in told:
         said = kinds[fact.type].model_validate_json(fact.payload)
         assert isinstance(said, NoticeFailed if said.notice in reasons else NoticeDelivered)
@@ -85,7 +85,7 @@ async def test_a_round_leaves_rows_that_agree(database: Database) -> None:
     token, waiting = await claimed(database, 3)
     sent = [
         sending(waiting[0], token, Delivered(204)),
-        sending(waiting[1], token, Refused("gone", 410)),
+        sending(waiting[1], token, Refused("endpoint-gone", 410)),
         sending(waiting[2], token, BUSY),
     ]
     await settle(database, sent)
@@ -100,7 +100,7 @@ async def test_a_round_leaves_rows_that_agree(database: Database) -> None:
     assert (done.sending, done.state, done.reason) == ("done", "delivered", None)
     assert done.delivered_at == done.sent_at is not None
     assert done.watch_due_at == done.deadline_at
-    assert (failed.sending, failed.state, failed.reason) == ("failed", "failed", "gone")
+    assert (failed.sending, failed.state, failed.reason) == ("failed", "failed", "endpoint-gone")
     # Who cannot be reached does not wait for the deadline.
     assert failed.watch_due_at == failed.sent_at < failed.deadline_at
     assert (again.sending, again.state, again.settled_at) == ("waiting", "waiting", None)
@@ -110,7 +110,7 @@ async def test_a_round_leaves_rows_that_agree(database: Database) -> None:
     tried = await rows(database, "select notice, outcome, status, late from notifier.attempt")
     assert {row.notice: tuple(row)[1:] for row in tried} == {
         sent[0].notice: ("delivered", 204, False),
-        sent[1].notice: ("gone", 410, False),
+        sent[1].notice: ("endpoint-gone", 410, False),
         sent[2].notice: ("busy", 503, False),
     }
 

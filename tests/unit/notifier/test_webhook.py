@@ -31,7 +31,13 @@ def test_2xx_is_delivered(status: int) -> None:
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [(301, "redirected"), (307, "redirected"), (400, "refused"), (404, "refused"), (410, "gone")],
+    [
+        (301, "redirected"),
+        (307, "redirected"),
+        (400, "refused"),
+        (404, "refused"),
+        (410, "endpoint-gone"),
+    ],
 )
 def test_what_never_will_be_is_refused(status: int, code: str) -> None:
     assert judge(status, {}, AT, SETTINGS) == Refused(code, status)

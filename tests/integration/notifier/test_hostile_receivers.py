@@ -1,0 +1,222 @@
+"""Ten thousand obligations over receivers that do whatever receivers do.
+
+Each ends in a stated state or is on a ladder; no receiver is hit above its rate; nothing connects
+to where a redirect points; and a healthy receiver does not notice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import text
+
+from chassis.clock import now
+from chassis.database import Database
+from chassis.process import running
+from schemas.facts import EventAddressed, Profile, notice_id
+from schemas.organisations import RecipientRole
+from services.notifier.compose import compose
+from services.notifier.endpoints import add_endpoint, list_endpoints
+from services.notifier.routes import record_organisations
+from services.notifier.settings import DeadlineSettings
+from tests.integration.notifier.world import (
+    DUTY,
+    addressed,
+    group,
+    open_notifier,
+    organisation,
+    to,
+)
+from tests.support.hostile_receivers import Heard, hostile_receivers
+from tests.support.waiting import eventually
+
+TOTAL = 10_000
+HEALTHY_IN_A_PHASE = 300
+METADATA = "169.254.169.254"
+
+# How many obligations each receiver has, and how many requests a second it may be sent.
+SHARES: dict[str, tuple[int, int | None]] = {
+    "limited": (600, 50),
+    "busy": (1_200, 20),
+    "failing": (1_200, 40),
+    "silent": (1_200, None),
+    "half": (1_000, None),
+    "closing": (1_200, None),
+    "redirecting": (1_000, 100),
+    "gone": (1_000, None),
+    "metadata": (1_000, None),
+}
+WELL = TOTAL - sum(count for count, _ in SHARES.values())
+SETTLED = {"delivered", "failed"}
+
+
+def school(behaviour: str) -> str:
+    return f"urn-{behaviour}"
+
+
+def facts_for(behaviour: str, count: int) -> list[EventAddressed]:
+    recipient = to(school(behaviour), RecipientRole.SCHOOL, Profile.SCHOOL_FULL)
+    return [addressed(recipient) for _ in range(count)]
+
+
+def notice_of(fact: EventAddressed) -> str:
+    [recipient] = fact.recipients
+    return str(
+        notice_id(
+            fact.receipt, fact.child_id, recipient.organisation, recipient.profile, "whole", 0
+        )
+    )
+
+
+async def compose_all(database: Database, facts: list[EventAddressed], batch: int) -> None:
+    for start in range(0, len(facts), batch):
+        async with database.transaction() as session:
+            await compose(session, facts[start : start + batch], now(), DeadlineSettings())
+
+
+@contextmanager
+def connections() -> Iterator[Counter[str]]:
+    """Every address that this process connects to, while the block runs."""
+    seen: Counter[str] = Counter()
+    watching = True
+
+    def note(event: str, arguments: tuple[Any, ...]) -> None:
+        if watching and event == "socket.connect" and isinstance(arguments[1], tuple):
+            seen[str(arguments[1][0])] += 1
+
+    sys.addaudithook(note)
+    try:
+        yield seen
+    finally:
+        watching = False
+
+
+async def trickle(database: Database, count: int) -> dict[str, float]:
+    """Notices for the healthy receiver, ten at a time; when each was due."""
+    due: dict[str, float] = {}
+    for _ in range(0, count, 10):
+        facts = facts_for("well", 10)
+        await compose_all(database, facts, 10)
+        due.update({notice_of(fact): time.time() for fact in facts})
+        await asyncio.sleep(0.1)
+    return due
+
+
+def percentile_99(due: dict[str, float], heard: Heard) -> float:
+    """Seconds from due to received."""
+    took = sorted(heard.first[notice] - at for notice, at in due.items())
+    return max(0.0, took[int(0.99 * len(took))])
+
+
+async def states(database: Database) -> dict[str, Counter[tuple[str, str | None, str]]]:
+    """By receiver: how many of its obligations are in which state, why, and where on a ladder."""
+    async with database.reading() as session:
+        rows = await session.execute(
+            text("""select organisation, state, reason, watch, count(*) as many
+                      from notifier.obligation where rung = 0 group by 1, 2, 3, 4""")
+        )
+        found: dict[str, Counter[tuple[str, str | None, str]]] = {}
+        for row in rows:
+            name = row.organisation.removeprefix("urn-")
+            found.setdefault(name, Counter())[row.state, row.reason, row.watch] += row.many
+        return found
+
+
+async def test_ten_thousand_obligations_over_hostile_receivers(database: Database) -> None:
+    settings = group(
+        timeout_seconds=0.5, lease_seconds=6.0, retry_first_seconds=0.5, retry_last_seconds=3.0,
+        retry_after_least_seconds=0.5, pause_first_seconds=0.5, pause_last_seconds=3.0,
+        pause_after_failures=10, give_up_seconds=12.0, per_receiver=64,
+    )  # fmt: skip
+    with connections() as connected:
+        async with hostile_receivers() as hostile:
+            async with database.transaction() as session:
+                known = [
+                    organisation(
+                        school(name), channel="webhook", ladder=[(DUTY, RecipientRole.DUTY_OFFICER)]
+                    )
+                    for name in ("well", *SHARES)
+                ]
+                await record_organisations(session, [organisation(DUTY), *known])
+                await add_endpoint(session, school("well"), hostile.url("well"))
+                for name, (_, per_second) in SHARES.items():
+                    url = f"http://{METADATA}/hook" if name == "metadata" else hostile.url(name)
+                    await add_endpoint(session, school(name), url, per_second=per_second)
+            _, notifier = open_notifier(database, settings)
+            async with running(notifier.tasks[:2]):
+                alone = await trickle(database, HEALTHY_IN_A_PHASE)
+                hard = [
+                    fact for name, (count, _) in SHARES.items() for fact in facts_for(name, count)
+                ]
+                await compose_all(database, hard, 200)
+                beside = await trickle(database, HEALTHY_IN_A_PHASE)
+                await compose_all(database, facts_for("well", WELL - 2 * HEALTHY_IN_A_PHASE), 200)
+
+                async def all_end() -> bool:
+                    found = await states(database)
+                    return not any(
+                        state not in SETTLED or (state == "failed" and watch == "watching")
+                        for one in found.values()
+                        for state, _, watch in one
+                    )
+
+                await eventually(all_end, within_seconds=60, what="every obligation ends")
+            found = await states(database)
+            heard = await hostile.heard()
+        async with database.reading() as session:
+            endpoints = {one.organisation: one.state for one in await list_endpoints(session)}
+            rungs = await session.execute(
+                text("select count(*) from notifier.obligation where rung = 1")
+            )
+            told_next = int(rungs.scalar_one())
+
+    for name, one in sorted(found.items()):
+        rate = SHARES.get(name, (0, None))[1]
+        came = heard.get(name, Heard())
+        print(
+            f"{name:12} {dict(one)} requests={len(came.times)} most in a second="
+            f"{came.most_in_a_second()} of {rate or 'any'}; {endpoints[school(name)]}"
+        )
+    quick, beside_99 = (percentile_99(one, heard["well"]) for one in (alone, beside))
+    print(
+        f"99th percentile alone {quick * 1000:.0f} ms, beside {beside_99 * 1000:.0f} ms; "
+        f"told next on the ladder {told_next}; connected to {dict(connected)}"
+    )
+
+    totals = Counter[tuple[str, str | None, str]]()
+    for one in found.values():
+        totals.update(one)
+    assert sum(totals.values()) == TOTAL
+    assert {state for state, _, _ in totals} == SETTLED
+    for name, (count, _) in SHARES.items():
+        assert sum(found[name].values()) == count
+    for name in ("well", "limited", "half"):
+        assert {state for state, _, _ in found[name]} == {"delivered"}, name
+    reasons = {
+        "busy": {"busy", "endpoint-paused"},
+        "failing": {"failing", "endpoint-paused"},
+        "silent": {"timed-out", "not-connected", "endpoint-paused"},
+        "closing": {"not-connected", "timed-out", "endpoint-paused"},
+        "redirecting": {"redirected"},
+        # Composed before the answer, and after it.
+        "gone": {"endpoint-gone", "no-endpoint"},
+        "metadata": {"address-refused"},
+    }
+    for name, expected in reasons.items():
+        # Each failed with its reason, and the next on the ladder was told.
+        assert {why for _, why, _ in found[name]} <= expected, name
+        assert {(state, watch) for state, _, watch in found[name]} == {("failed", "climbed")}, name
+    assert told_next == sum(count for name, (count, _) in SHARES.items() if name in reasons)
+
+    for name, (_, per_second) in SHARES.items():
+        if per_second is not None:
+            assert heard[name].most_in_a_second() <= per_second, name
+    assert set(connected) <= {"127.0.0.1"}
+    assert endpoints[school("gone")] == "disabled: gone"
+    assert beside_99 < max(5 * quick, 1.0)
