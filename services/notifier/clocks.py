@@ -14,8 +14,9 @@ from sqlalchemy import text
 
 from chassis.database import Session
 from schemas.facts import EventAddressed
-from services.notifier.deadlines import decision_due
+from services.notifier.deadlines import clock_due
 from services.notifier.report import EVERY_CHILD
+from services.notifier.rules import read_rules
 from services.notifier.settings import DeadlineSettings
 from services.notifier.standing import Ending
 
@@ -49,7 +50,8 @@ async def start(
         if fact.receipt not in firsts:
             firsts[fact.receipt] = fact
             started[fact.receipt] = started.get(fact.supersedes, fact.accepted_at)
-    due = {receipt: decision_due(started[receipt], settings) for receipt in firsts}
+    rules = read_rules(settings.table)
+    due = {receipt: clock_due(DECISION, started[receipt], rules) for receipt in firsts}
     await session.execute(
         _START,
         {

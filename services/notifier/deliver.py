@@ -1,17 +1,19 @@
 """Step 6: every due webhook is claimed, sent and settled, with the sockets kept busy.
 
 Claims are short and hold nothing; sending holds no transaction; settling writes rounds. Each
-receiver has a lane of its own with a bound, so that one that hangs starves no other. What is
-claimed and not settled (a crash) is due again when its lease ends, with the same id.
+receiver has a lane of its own with a bound, so that one that hangs starves no other. A backlog is
+drained by deadline, in the queue and in a lane; what overtakes (a missing child) goes first. What
+is claimed and not settled (a crash) is due again when its lease ends, with the same id.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
+from heapq import heappop, heappush
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +37,8 @@ in_flight = Gauge("notifier_webhooks_in_flight", "Webhooks claimed and not yet a
 send_seconds = Histogram("notifier_send_seconds", "From sending a webhook to its answer")
 
 _DEADLOCK = "40P01"
+_FULL = """q.endpoint = any(case when q.overtakes then cast(:full_overtaking as uuid[])
+                                  else cast(:full as uuid[]) end)"""
 LOOK_PAST_SECONDS = 0.05
 """How long a receiver waits, at most, behind others whose lanes are full."""
 
@@ -49,18 +53,39 @@ class _Job:
     lease_ends: float
 
 
+_Turn = tuple[bool, datetime, int]
+"""What does not overtake, its turn, and its place among those of the same turn."""
+
+
 @dataclass(slots=True)
 class _Lane:
     """What goes to one receiver: `room` requests at once, and so many in waiting that the next
-    claim has come before they are sent. `room` shrinks while the receiver does not answer."""
+    claim has come before they are sent. `room` shrinks while the receiver does not answer.
+
+    What overtakes is counted apart: it finds a place in a lane that is full of everything else.
+    """
 
     room: int
     backlog: int
     active: int = 0
-    waiting: deque[_Job] = field(default_factory=deque)
+    waiting: list[tuple[_Turn, _Job]] = field(default_factory=list)
+    overtaking: int = 0
 
-    def full(self) -> bool:
-        return len(self.waiting) >= self.backlog
+    def put(self, turn: _Turn, job: _Job) -> None:
+        heappush(self.waiting, (turn, job))
+        self.overtaking += not turn[0]
+
+    def take(self) -> tuple[_Job, bool]:
+        """The first in turn, and whether it was what made the lane full."""
+        (behind, _, _), job = heappop(self.waiting)
+        self.overtaking -= not behind
+        return job, self._count(not behind) == self.backlog - 1
+
+    def full(self, *, overtaking: bool = False) -> bool:
+        return self._count(overtaking) >= self.backlog
+
+    def _count(self, overtaking: bool) -> int:
+        return self.overtaking if overtaking else len(self.waiting) - self.overtaking
 
 
 class Deliverer:
@@ -82,6 +107,7 @@ class Deliverer:
         self._deadlines = settings.deadlines
         self._targets = Targets(database)
         self._lanes: dict[str, _Lane] = {}
+        self._places = count()
         self._held = 0
         self._looked_past_at = 0.0
         self._backlog = max(1, self._send.claim_size // 2)
@@ -119,10 +145,10 @@ class Deliverer:
                 Delivery,
                 limit=limit,
                 lease_seconds=self._send.lease_seconds,
-                unless="q.endpoint = any(:full)" if full else "",
-                values={"full": self._targets.of_receivers(full)} if full else {},
+                unless=_FULL if full else "",
+                values=self._full_endpoints(full) if full else {},
                 durable=False,
-                columns="q.id, q.endpoint, q.attempts, q.composed_at",
+                columns="q.id, q.endpoint, q.attempts, q.composed_at, q.overtakes, q.turn_at",
             )
         if claim.rows:
             await self._targets.refresh({row.endpoint for row in claim.rows})
@@ -154,7 +180,17 @@ class Deliverer:
         return True
 
     def _full_lanes(self) -> set[str]:
-        return {name for name, lane in self._lanes.items() if lane.full()}
+        return {
+            name for name, lane in self._lanes.items() if lane.full() or lane.full(overtaking=True)
+        }
+
+    def _full_endpoints(self, full: set[str]) -> dict[str, Any]:
+        return {
+            name: self._targets.of_receivers(
+                {one for one in full if self._lanes[one].full(overtaking=overtaking)}
+            )
+            for name, overtaking in (("full", False), ("full_overtaking", True))
+        }
 
     async def _next_due_seconds(self) -> float:
         async with self._database.reading() as session:
@@ -175,7 +211,10 @@ class Deliverer:
         lane = self._lanes.get(target.receiver)
         if lane is None:
             lane = self._lanes[target.receiver] = _Lane(self._send.per_receiver, self._backlog)
-        lane.waiting.append(_Job(row.id, token, row.attempts, row.composed_at, target, lease_ends))
+        lane.put(
+            (not row.overtakes, row.turn_at, next(self._places)),
+            _Job(row.id, token, row.attempts, row.composed_at, target, lease_ends),
+        )
         self._held += 1
         self._staff(lane, 1)
 
@@ -190,8 +229,8 @@ class Deliverer:
         """Send what waits in a lane, one after the other, until there is none or no room."""
         try:
             while lane.waiting and lane.active <= lane.room:
-                job = lane.waiting.popleft()
-                if len(lane.waiting) == lane.backlog - 1:
+                job, has_room_again = lane.take()
+                if has_room_again:
                     self._bells.deliver.set()
                 try:
                     # Too late to be counted: it is left to its lease's end, and comes again.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import time
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -45,16 +45,12 @@ class SendSettings(Group):
 
 
 class DeadlineSettings(Group):
-    """When silence becomes an escalation; local times are Europe/London."""
+    """When silence becomes an escalation."""
 
-    school_opens_at: time = time(8, 30)
-    working_day_at: time = time(9, 0)
-    least_minutes: float = Field(default=30.0, ge=0, description="Never less after arrival.")
-    closed_days: int = Field(default=3, ge=0, description="Closed longer: one working day instead.")
-    missing_minutes: float = Field(default=60.0, gt=0)
-    mash_minutes: float = Field(default=60.0, gt=0)
+    table: Path | None = Field(
+        default=None, description="The partnership's own rules; default: deadlines.toml."
+    )
     rung_minutes: float = Field(default=60.0, gt=0, description="What each further rung is given.")
-    decision_working_days: int = Field(default=1, ge=1)
 
 
 class MailboxSettings(Group):
