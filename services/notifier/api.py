@@ -46,11 +46,11 @@ class NoticeHead(Model):
     state: str
     at: datetime
     deadline_at: datetime | None = None
-    recorded_late: bool | None = Field(
-        default=None, description="It reached the bus long after it happened (default: a day)."
+    recorded_late: bool = Field(
+        default=False, description="It reached the bus long after it happened (default: a day)."
     )
-    shown_again: bool | None = Field(
-        default=None, description="The school was closed; its holiday contact was told before."
+    shown_again: bool = Field(
+        default=False, description="The school was closed; its holiday contact was told before."
     )
     url: str
 
@@ -243,8 +243,8 @@ def _head(row: Any, parts: MailboxParts, state: str | None = None) -> NoticeHead
         state=state or listed,
         at=row.composed_at,
         deadline_at=row.deadline_at,
-        recorded_late=late or None,
-        shown_again=True if row.again_of is not None else None,
+        recorded_late=late,
+        shown_again=row.again_of is not None,
         url=f"{parts.notices_url}/{row.id}",
     )
 
