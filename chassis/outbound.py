@@ -19,16 +19,28 @@ from sqlmodel import Field, SQLModel
 from chassis.database import Session
 
 WAITING, CLAIMED, DONE, FAILED, CANCELLED = "waiting", "claimed", "done", "failed", "cancelled"
+_WOKEN_AT_ONCE = 1000
+"""How many rested rows one claim makes ready: each is an index entry, and a claim is short."""
 
 
 class OutboundRow(SQLModel):
-    """The columns of a queue of things to send. A service adds its own, an index on `(due_at) where
-    settled_at is null`, which is so while it is waiting or claimed: a claim changes no column of
-    the index, so the claimed row stays on its page."""
+    """The columns of a queue of things to send. A service adds its own, and two indexes:
+
+    - `(overtakes desc, turn_at) where settled_at is null and ready`: whose turn it is;
+    - `(due_at) where settled_at is null and not ready`: what rests until it is tried again.
+
+    A backlog is drained by turn: what `overtakes` before everything else, then the earliest
+    `turn_at`. What rests stands in another index, so that a receiver that is away for hours does
+    not make the claims of all others slow. A claim changes no column of either, so the claimed row
+    stays on its page.
+    """
 
     id: UUID = Field(primary_key=True)
     state: str = Field(default=WAITING)
     due_at: datetime = Field(sa_type=DateTime(timezone=True))
+    overtakes: bool = False
+    turn_at: datetime = Field(sa_type=DateTime(timezone=True))
+    ready: bool = True
     attempts: int = 0
     claim_token: UUID | None = None
     claimed_until: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
@@ -62,7 +74,9 @@ async def claim(
     durable: bool = True,
     columns: str = "q.*",
 ) -> Claim:
-    """Take up to `limit` due rows, the longest due first, and those whose lease ran out.
+    """Take up to `limit` rows whose turn it is, and those whose lease ran out, in order of turn.
+
+    What rested long enough is made ready by the same statement, for the next claim to take.
 
     Args:
         lease_seconds: at least twice the total time-out of one sending.
@@ -75,19 +89,26 @@ async def claim(
     """
     token = uuid4()
     name = _name(table)
-    # The index bounds what is looked at by due time; `clock_timestamp()` could not be its bound.
+    # `clock_timestamp()` could not bound what is read of an index. A row that is ready is due as a
+    # rule; one whose due time was put off by hand is left alone all the same.
     rows = await session.execute(
         text(f"""
             with how as materialized (
                 select set_config('synchronous_commit',
                     case when :durable then current_setting('synchronous_commit')
                          else 'off' end, true)),
+            rested as (
+                select q.id from {name} q
+                 where q.settled_at is null and not q.ready and q.due_at <= statement_timestamp()
+                 order by q.due_at limit {_WOKEN_AT_ONCE} for update skip locked),
+            woken as (
+                update {name} q set ready = true from rested where q.id = rested.id),
             due as (
                 select q.id from {name} q
-                 where q.settled_at is null and q.due_at <= statement_timestamp()
+                 where q.settled_at is null and q.ready and q.due_at <= statement_timestamp()
                    and (q.state = 'waiting' or q.claimed_until < statement_timestamp())
                    {f"and not ({unless})" if unless else ""}
-                 order by q.due_at limit :limit for update skip locked)
+                 order by q.overtakes desc, q.turn_at limit :limit for update skip locked)
             update {name} q
                set state = 'claimed', claim_token = :token, attempts = attempts + 1,
                    claimed_until = clock_timestamp() + make_interval(secs => :lease)
@@ -163,6 +184,7 @@ def settling(table: type[OutboundRow], rows: str) -> str:
         update {_name(table)} q
            set state = {rows}.state, claim_token = null, claimed_until = null,
                due_at = clock_timestamp() + make_interval(secs => {rows}.retry),
+               ready = {rows}.state <> 'waiting',
                settled_at = case when {rows}.state = 'waiting' then null
                                  else clock_timestamp() end
           from {rows} where q.id = {rows}.id and q.claim_token = {rows}.token"""
@@ -179,12 +201,15 @@ async def next_due_seconds(
 
     `unless` and `values` as for `claim`.
     """
+    but = f"and not ({unless})" if unless else ""
     found: Any = await session.execute(
         text(f"""
-            select extract(epoch from min(case state when 'waiting' then due_at
-                                          else claimed_until end) - clock_timestamp())
-              from {_name(table)} q where settled_at is null
-                {f"and not ({unless})" if unless else ""}"""),
+            select extract(epoch from least(
+                (select min(case state when 'waiting' then due_at else claimed_until end)
+                   from {_name(table)} q where settled_at is null and ready {but}),
+                (select min(due_at)
+                   from {_name(table)} q where settled_at is null and not ready {but}))
+                - clock_timestamp())"""),
         dict(values or {}),
     )
     seconds = found.scalar()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date, time
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from schemas.model import Model
 
@@ -66,6 +66,34 @@ class Rung(Model):
     role: RecipientRole
 
 
+class ServiceDay(StrEnum):
+    """A day of the week that is no bank holiday in England, or any day that is one."""
+
+    MONDAY = "monday"
+    TUESDAY = "tuesday"
+    WEDNESDAY = "wednesday"
+    THURSDAY = "thursday"
+    FRIDAY = "friday"
+    SATURDAY = "saturday"
+    SUNDAY = "sunday"
+    BANK_HOLIDAY = "bank-holiday"
+
+
+class ServiceHours(Model):
+    """When a team is at work on such a day; a night across midnight is two of these."""
+
+    day: ServiceDay
+    opens: time = Field(description="Europe/London.")
+    closes: time = Field(description="Europe/London; `00:00`: the end of the day.")
+
+    @model_validator(mode="after")
+    def _closes_after_it_opens(self) -> Self:
+        opens, closes = (one.replace(tzinfo=None) for one in (self.opens, self.closes))
+        if opens >= closes != time(0):
+            raise ValueError("a team closes after it opens, on the same day")
+        return self
+
+
 class Organisation(Model):
     """One organisation. `id` is opaque to the bus and safe in logs, keys and URLs."""
 
@@ -92,6 +120,11 @@ class Organisation(Model):
     opens_at: time | None = Field(default=None, description="Europe/London; None: the default.")
     terms: tuple[DateRange, ...] = Field(default=(), description="School terms; empty: unknown.")
     closures: tuple[DateRange, ...] = Field(default=(), description="Inset days, half-terms.")
+    service_hours: tuple[ServiceHours, ...] = Field(
+        default=(),
+        description="When a team (school nursing, health visiting) is at work; empty: unknown, so "
+        "England working days from 09:00 to 17:00.",
+    )
     nursing_provider: str | None = Field(
         default=None, description="For a school: the id of its school-nursing provider."
     )

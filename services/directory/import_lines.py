@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from schemas.blocks import EducationStatus
 from schemas.identifiers import normalise_nhs_number, normalise_postcode, normalise_upn
-from schemas.organisations import Organisation
+from schemas.organisations import Organisation, ServiceDay
 from services.directory.import_fields import (
     BadField,
     ChildLine,
@@ -25,8 +25,8 @@ from services.directory.import_fields import (
 
 ORGANISATION_COLUMNS = (
     "id", "kind", "name", "urn", "ukprn", "ods_code", "local_authority", "successor",
-    "successor_from", "split_into", "opens_at", "terms", "closures", "nursing_provider",
-    "covers_postcodes", "emergency_department", "channel", "ladder",
+    "successor_from", "split_into", "opens_at", "terms", "closures", "service_hours",
+    "nursing_provider", "covers_postcodes", "emergency_department", "channel", "ladder",
 )  # fmt: skip
 CHILD_COLUMNS = (
     "register_ref", "given_name", "family_name", "alternative_names", "date_of_birth", "sex",
@@ -35,6 +35,7 @@ CHILD_COLUMNS = (
     "guardian_family_name",
 )  # fmt: skip
 
+_WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _STATUSES = frozenset(status.value for status in EducationStatus)
 _PLAIN = ("sex", "address", "local_authority", "household", "responsible_authority",
           "guardian_given_name", "guardian_family_name")  # fmt: skip
@@ -52,6 +53,7 @@ def read_organisation(line: Mapping[str, str]) -> Organisation:
         dict(zip(("organisation", "role"), _pair("ladder", one, ":"), strict=True))
         for one in read_items(line, "ladder")
     ]
+    values["service_hours"] = list(_service_hours(line))
     values["split_into"] = read_items(line, "split_into")
     values["covers_postcodes"] = [one.upper() for one in read_items(line, "covers_postcodes")]
     values["emergency_department"] = read_truth(line, "emergency_department") or False
@@ -115,6 +117,27 @@ def _other_names(line: Mapping[str, str]) -> Iterator[dict[str, str]]:
     for one in read_items(line, "alternative_names"):
         given, _, family = one.rpartition(" ")
         yield {"given": given.strip(), "family": family}
+
+
+def _service_hours(line: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """ "mon-fri 09:00-17:00;sat 10:00-12:00;bank-holiday 10:00-12:00"."""
+    for one in read_items(line, "service_hours"):
+        days, hours = _pair("service_hours", one, " ")
+        opens, closes = _pair("service_hours", hours, "-")
+        for day in _service_days(days):
+            yield {"day": day, "opens": opens, "closes": closes}
+
+
+def _service_days(said: str) -> list[str]:
+    if said == ServiceDay.BANK_HOLIDAY:
+        return [said]
+    first, _, last = said.partition("-")
+    if first not in _WEEK or (last or first) not in _WEEK:
+        raise BadField("service_hours", "mon-fri 09:00-17:00")
+    found = _WEEK[_WEEK.index(first) : _WEEK.index(last or first) + 1]
+    if not found:
+        raise BadField("service_hours", "days-in-order")
+    return [day for day in ServiceDay if day[:3] in found]
 
 
 def _pair(name: str, text: str, mark: str) -> tuple[str, str]:

@@ -128,7 +128,7 @@ async def _step_back(session: Session, notices: Sequence[UUID]) -> None:
         await session.execute(
             text("""update health_broker.message m
                        set state = 'waiting', attempts = attempts - 1, claim_token = null,
-                           claimed_until = null,
+                           claimed_until = null, ready = false,
                            due_at = greatest(
                                clock_timestamp() + make_interval(secs => :seconds),
                                (select max(e.due_at) from health_broker.message e

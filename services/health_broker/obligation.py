@@ -19,6 +19,9 @@ from services.health_broker.tables import Message
 
 log = logger("health_broker.compose")
 
+OVERTAKING = ("missing.reported", "missing.updated", "missing.found")
+"""Events of which a peer is told before anything else that waits for it."""
+
 
 def make_row(
     addressed: EventAddressed, recipient: Addressee, at: datetime, traceparent: str | None
@@ -37,6 +40,10 @@ def make_row(
         "id": notice,
         "state": WAITING,
         "due_at": text("clock_timestamp()"),
+        "overtakes": addressed.event_type in OVERTAKING,
+        # It has no calendars: of two alike, the one that arrived first is sent first.
+        "turn_at": addressed.accepted_at,
+        "ready": True,
         "attempts": 0,
         "settled_at": None,
         "receipt": addressed.receipt,

@@ -7,7 +7,7 @@ wrote, and no name of a recipient before it is known that it may be shown.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -52,6 +52,9 @@ ANSWERED = ("decided", "undone")
 
 LINKED_CHILD = "linked-child"
 """Why a person looks at a child whom the sender did not list (`services.directory.add_linked`)."""
+
+RECORDED_LATE = timedelta(days=1)
+"""An event that reached the bus longer after it happened is shown as late to its sender."""
 
 NO_CHILD_KNOWN = "no-child-known"
 """Of an incident that named adults only; a link that is asserted later may still find a child."""
@@ -141,6 +144,7 @@ def describe_progress(
         state=state,
         occurred_at=event.occurred_at,
         accepted_at=event.accepted_at,
+        recorded_late=event.accepted_at - event.occurred_at > RECORDED_LATE or None,
         due_at=event.due_at,
         supersedes=event.supersedes,
         flags=tuple(Flag.model_validate(flag) for flag in event.flags),

@@ -152,6 +152,9 @@ class Progress(Model):
     )
     occurred_at: datetime
     accepted_at: datetime
+    recorded_late: bool | None = Field(
+        default=None, description="True: it reached the bus more than a day after it happened."
+    )
     due_at: datetime | None = None
     supersedes: UUID | None = None
     flags: tuple[Flag, ...]

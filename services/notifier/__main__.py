@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 
 import bus
+from chassis.clock import now
 from chassis.database import Database, Session
 from chassis.migrations import Chain, check_schema
 from chassis.process import Service, run, serve
@@ -20,7 +21,9 @@ from schemas.organisations import OrganisationKind
 from services.notifier import credentials, endpoints
 from services.notifier.addresses import AddressRefusedError, SystemLookup, check_url
 from services.notifier.app import build
+from services.notifier.calendars import local_date
 from services.notifier.keys import KINDS
+from services.notifier.rules import BadTableError, as_table, read_rules
 from services.notifier.settings import Settings
 
 GROUPS = {
@@ -33,9 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command = _parser().parse_args(arguments)
     settings = Settings()
     refuse_unknown(GROUPS)
+    try:
+        rules = read_rules(settings.notifier.deadlines.table)
+    except (BadTableError, OSError) as error:
+        sys.exit(f"The rules of deadlines cannot be read.\n{error}")
     configure_logs(settings.log)
     if command.what == "settings":
         sys.stdout.write(printable(settings) + "\n")
+    elif command.what == "deadlines":
+        sys.stdout.write(as_table(rules.in_force(local_date(now()))) + "\n")
     elif command.what == "serve":
         run(_serve(settings))
     else:
@@ -142,6 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(what="serve")
     commands.add_parser("serve", help="run the service (the default)")
     commands.add_parser("settings", help="print the settings, secrets masked")
+    commands.add_parser("deadlines", help="print the rules of deadlines that are in force today")
     endpoint = commands.add_parser("endpoint", help="where an organisation takes webhooks")
     actions = endpoint.add_subparsers(dest="action", required=True)
     add = actions.add_parser("add", help="prints what the receiver verifies with, once")

@@ -28,7 +28,9 @@ from schemas.organisations import OrganisationKind
 from schemas.permissions import Operation, may
 from services.notifier.bells import Bells, wait
 from services.notifier.channels import mailbox
-from services.notifier.settings import MailboxSettings
+from services.notifier.deadlines import recorded_late
+from services.notifier.rules import read_rules
+from services.notifier.settings import NotifierGroup
 from services.notifier.tables import Audit, Credential
 
 BODY_LIMIT_BYTES = 16_384
@@ -44,18 +46,28 @@ class NoticeHead(Model):
     state: str
     at: datetime
     deadline_at: datetime | None = None
+    recorded_late: bool = Field(
+        default=False, description="It reached the bus long after it happened (default: a day)."
+    )
+    shown_again: bool = Field(
+        default=False, description="The school was closed; its holiday contact was told before."
+    )
     url: str
 
 
 class NoticeList(Model):
-    """Oldest first. When it is full, there may be more: open these, and list again."""
+    """A missing child first, then by deadline. When it is full, there may be more: open these, and
+    list again."""
 
     notices: list[NoticeHead]
 
 
 class NoticeAnswer(NoticeHead):
-    """A notice with what it says, rendered by its profile."""
+    """A notice with what it says, rendered by its profile; when it happened, and when the bus heard
+    of it."""
 
+    happened_at: datetime
+    recorded_at: datetime | None = None
     content: dict[str, Any]
 
 
@@ -87,7 +99,7 @@ class MailboxParts:
     database: Database
     bells: Bells
     clock: Clock
-    settings: MailboxSettings
+    settings: NotifierGroup
     notices_url: str
 
 
@@ -111,12 +123,12 @@ def create_router(parts: MailboxParts) -> APIRouter:
         wait_seconds: Annotated[float, Query(alias="wait", ge=0)] = 0.0,
         state: Annotated[mailbox.Show, Query()] = "unopened",
     ) -> NoticeList:
-        """What waits for this credential's organisations, oldest first; listed is delivered.
+        """What waits for this credential's organisations, most urgent first; listed is delivered.
 
         With `wait`, answers as soon as there is something, or when so many seconds are over.
         """
         credential = await allow(authorization, Operation.READ_NOTICES)
-        settings = parts.settings
+        settings = parts.settings.mailbox
         size = min(limit or settings.page_size, settings.page_limit)
         ends = time.monotonic() + min(wait_seconds, settings.wait_limit_seconds)
         rows: list[Any] = []
@@ -134,7 +146,7 @@ def create_router(parts: MailboxParts) -> APIRouter:
                 # Nothing is held while waiting: no connection, no transaction.
                 await wait(bell, min(left, settings.poll_seconds))
                 await asyncio.sleep(0)
-        return NoticeList(notices=[_head(row, parts.notices_url) for row in rows])
+        return NoticeList(notices=[_head(row, parts) for row in rows])
 
     @router.get("/{notice}", responses={401: {}, 403: {}, 404: {}, 410: {}})
     async def read_notice(
@@ -152,8 +164,13 @@ def create_router(parts: MailboxParts) -> APIRouter:
             await _audit(session, credential, "read-notice", row, x_purpose)
             await bus.append(session, *facts)
         opened = row.state in ("waiting", "failed", "delivered")
-        head = _head(row, parts.notices_url, "opened" if opened else row.state)
-        return NoticeAnswer(**dict(head), content=content)
+        head = _head(row, parts, "opened" if opened else row.state)
+        return NoticeAnswer(
+            **dict(head),
+            happened_at=row.happened_at,
+            recorded_at=row.accepted_at,
+            content=content,
+        )
 
     @router.post(
         "/{notice}/receipts",
@@ -215,16 +232,20 @@ async def _audit(
     )
 
 
-def _head(row: Any, notices_url: str, state: str | None = None) -> NoticeHead:
+def _head(row: Any, parts: MailboxParts, state: str | None = None) -> NoticeHead:
     # What is listed is delivered, in the commit that listed it.
     listed = "delivered" if row.state in ("waiting", "failed") else row.state
+    rules = read_rules(parts.settings.deadlines.table)
+    late = row.accepted_at is not None and recorded_late(row.happened_at, row.accepted_at, rules)
     return NoticeHead(
         id=row.id,
         organisation=row.organisation,
         state=state or listed,
         at=row.composed_at,
         deadline_at=row.deadline_at,
-        url=f"{notices_url}/{row.id}",
+        recorded_late=late,
+        shown_again=row.again_of is not None,
+        url=f"{parts.notices_url}/{row.id}",
     )
 
 

@@ -13,20 +13,21 @@ from services.notifier.channels.webhook import WebhookChannel
 from services.notifier.deliver import Deliverer
 from services.notifier.escalate import Escalator
 from services.notifier.listen import subscriptions
+from services.notifier.rules import read_rules
 from services.notifier.settings import Settings
+from services.notifier.show_again import Shower
 
 
 def build(settings: Settings, database: Database, road: bus.Road, *, clock: Clock = now) -> Service:
     """The notifier as a service of a process; `clock` is the time that its rules go by."""
     group = settings.notifier
     warm_up(local_date(clock()))
+    read_rules(group.deadlines.table)
     bells = Bells()
     channel = WebhookChannel(group.send, settings.notices_url, clock)
     deliverer = Deliverer(database, channel, bells, clock, group)
     escalator = Escalator(database, bells, clock, group)
-    router = create_router(
-        MailboxParts(database, bells, clock, group.mailbox, settings.notices_url)
-    )
+    router = create_router(MailboxParts(database, bells, clock, group, settings.notices_url))
     return Service(
         "notifier",
         router,
@@ -34,6 +35,7 @@ def build(settings: Settings, database: Database, road: bus.Road, *, clock: Cloc
             Task("notifier-deliver", deliverer.run),
             Task("notifier-escalate", escalator.run),
             *road.readers(database, *subscriptions(clock, bells, group)),
+            Task("notifier-show-again", Shower(database, bells, clock, group).run),
         ],
         databases=[database],
     )

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from chassis.database import Session
 from schemas.facts import Addressee, EventAddressed, Profile
 from schemas.organisations import RecipientRole
+from services.notifier.standing import with_shown_again
 
 
 async def find_climbed(session: Session, facts: Iterable[EventAddressed]) -> list[EventAddressed]:
@@ -32,7 +33,7 @@ async def find_climbed(session: Session, facts: Iterable[EventAddressed]) -> lis
             {
                 "receipt": receipt,
                 "child": fact.child_id,
-                "notices": list(fact.withdraws),
+                "notices": list(with_shown_again(fact.withdraws)),
                 "organisations": [] if fact.withdraws else list(mine),
             },
         )

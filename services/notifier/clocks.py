@@ -19,8 +19,9 @@ from sqlalchemy import text
 
 from chassis.database import Session
 from schemas.facts import EventAddressed
-from services.notifier.deadlines import decision_due, grade_due, half_due, interview_due
+from services.notifier.deadlines import clock_due, half_due
 from services.notifier.report import EVERY_CHILD
+from services.notifier.rules import Table, read_rules
 from services.notifier.settings import DeadlineSettings
 from services.notifier.standing import Ending
 
@@ -77,12 +78,13 @@ async def keep(
     rows = await session.execute(_READ, {"receipts": list(named)})
     known = {one.at: one for one in (Running(*row) for row in rows)}
     before = dict(known)
+    rules = read_rules(settings.table)
     # Starts come first: what is said of a clock then finds it.
     for fact in sorted(speaking, key=lambda one: one.event_type not in (REFERRAL, FOUND)):
         for one in _say(fact, known, at):
             if one.started_at is not None and one.stopped_at is None and is_ended(one.receipt):
                 one = replace(one, stopped_at=at)
-            known[one.at] = _timed(one, settings)
+            known[one.at] = _timed(one, rules)
     await _write(session, [one for key, one in known.items() if before.get(key) != one])
     return {
         receipt: one.due_at
@@ -154,16 +156,14 @@ def _graded_like(mine: Running, earlier: Running | None) -> Running:
     return mine
 
 
-def _timed(one: Running, settings: DeadlineSettings) -> Running:
+def _timed(one: Running, rules: Table) -> Running:
     """The same with its limit, and when half of it is over, always from its start."""
     if one.started_at is None:
         return one
-    if one.name == DECISION:
-        return replace(one, due_at=decision_due(one.started_at, settings))
-    if one.name == INTERVIEW:
-        return replace(one, due_at=interview_due(one.started_at, settings))
-    due = grade_due(one.started_at, one.grade or UNGRADED, settings)
-    return replace(one, due_at=due, half_due_at=half_due(one.started_at, due, settings))
+    if one.name != GRADE:
+        return replace(one, due_at=clock_due(one.name, one.started_at, rules))
+    due = clock_due(f"{GRADE}-{one.grade or UNGRADED}", one.started_at, rules)
+    return replace(one, due_at=due, half_due_at=half_due(one.started_at, due, rules))
 
 
 async def _write(session: Session, clocks: Sequence[Running]) -> None:

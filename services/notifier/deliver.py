@@ -2,8 +2,9 @@
 
 Claims are short and hold nothing; sending holds no transaction; settling writes rounds. What is
 claimed waits in lanes (`lanes`), which keep receivers apart, hold to an endpoint's rate and stop at
-its pauses. What is claimed and not settled (a crash) is due again when its lease ends, with the
-same id.
+its pauses. A backlog is drained by deadline, in the queue and in a lane; what overtakes (a missing
+child) goes first. What is claimed and not settled (a crash) is due again when its lease ends, with
+the same id.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ LOOK_PAST_SECONDS = 0.05
 """How long a receiver waits, at most, behind others that take no more."""
 
 _LEFT_ALONE = """(q.endpoint = any(:full)
+                  or q.endpoint = any(case when q.overtakes then cast(:crowded_overtaking as uuid[])
+                                           else cast(:crowded as uuid[]) end)
                   or (q.endpoint = any(:paused) and q.composed_at > :given_up))"""
 
 
@@ -106,7 +109,7 @@ class Deliverer:
                 unless=unless,
                 values=values,
                 durable=False,
-                columns="q.id, q.endpoint, q.attempts, q.composed_at",
+                columns="q.id, q.endpoint, q.attempts, q.composed_at, q.overtakes, q.turn_at",
             )
         if unless:
             # Rows that are left alone are read and left, one by one: with few others to be had,
@@ -133,13 +136,14 @@ class Deliverer:
         """As SQL, what is not claimed now. Of a paused endpoint only what has waited so long that
         it is given up."""
         paused, full = self._lanes.left_alone(now)
-        receivers = self._lanes.full_receivers()
-        if receivers:
-            full += self._targets.of_receivers(receivers)
-        if not (paused or full):
+        crowded = {
+            name: self._targets.of_receivers(self._lanes.full_receivers(overtaking=overtaking))
+            for name, overtaking in (("crowded", False), ("crowded_overtaking", True))
+        }
+        if not (paused or full or any(crowded.values())):
             return "", {}
         given_up = self._clock() - timedelta(seconds=self._send.give_up_seconds)
-        return _LEFT_ALONE, {"full": full, "paused": paused, "given_up": given_up}
+        return _LEFT_ALONE, {**crowded, "full": full, "paused": paused, "given_up": given_up}
 
     async def _claim_on(self) -> None:
         while True:
@@ -205,11 +209,11 @@ class Deliverer:
                 granted += [(lane, row, at) for row, at in zip(rows, times, strict=False)]
                 back += [row.id for row in rows[len(times) :]]
             await outbound.give_back(session, Delivery, [(one, claim.token) for one in back])
-        for lane, row, not_before in granted:
+        for lane, row, slot in granted:
             if lane.breaker.state(time.monotonic()) == "paused":
                 self._rounds.give_back([(row.id, claim.token)])
             else:
-                self._put(lane, row, claim.token, lease_ends, not_before)
+                self._put(lane, row, claim.token, lease_ends, slot)
 
     def _is_old(self, row: Any) -> bool:
         age = (self._clock() - row.composed_at).total_seconds()
@@ -223,11 +227,11 @@ class Deliverer:
         )  # fmt: skip
 
     def _put(
-        self, lane: Lane, row: Any, token: UUID, lease_ends: float, not_before: float = 0.0
+        self, lane: Lane, row: Any, token: UUID, lease_ends: float, slot: float | None = None
     ) -> None:
         job = Job(row.id, row.endpoint, token, row.attempts, row.composed_at, lease_ends,
-                  not_before)  # fmt: skip
-        self._lanes.put(lane, job)
+                  row.overtakes, row.turn_at, paced=slot is not None)  # fmt: skip
+        self._lanes.put(lane, job, slot)
         self._staff(lane.receiver, 1)
 
     def _staff(self, receiver: Receiver, wanted: int) -> None:
@@ -248,7 +252,7 @@ class Deliverer:
                 if isinstance(job, float):
                     self._line_up_later(lane, job)
                     continue
-                if receiver.waiting == receiver.backlog - 1:
+                if receiver.has_room_again(job):
                     self._bells.deliver.set()
                 lane.active += 1
                 try:

@@ -22,8 +22,9 @@ from schemas.facts import (
 )
 from schemas.organisations import RecipientRole as Role
 from schemas.profiles import Alert, NothingToRender, render
-from services.notifier.deadlines import Matter, deadline_of
+from services.notifier.deadlines import Matter, due_of
 from services.notifier.routes import Route
+from services.notifier.rules import read_rules
 from services.notifier.settings import DeadlineSettings
 
 OURS = "notifier"
@@ -48,6 +49,7 @@ class Draft:
     chain: UUID
     event_type: str
     happened_at: datetime
+    accepted_at: datetime | None
     organisation: str
     recipient_name: str
     role: str
@@ -62,6 +64,9 @@ class Draft:
     deadline_at: datetime | None
     composed_at: datetime
     sent_at: datetime | None = None
+    overtakes: bool = False
+    show_again_at: datetime | None = None
+    again_of: UUID | None = None
 
     def overtaken(self, reason: str) -> Draft:
         """The same, never to be sent."""
@@ -73,6 +78,7 @@ class Draft:
             watch_due_at=None,
             sent_at=None,
             content=None,
+            show_again_at=None,
         )
 
 
@@ -99,6 +105,7 @@ def draft_event(
         "part": fact.part,
         "event_type": fact.event_type,
         "happened_at": fact.occurred_at,
+        "accepted_at": fact.accepted_at,
     }
     edition = fact.edition
     for to in fact.recipients:
@@ -106,8 +113,8 @@ def draft_event(
         if to.withheld is None and kind not in contents:
             contents[kind] = _render(fact, kind, decision_due_at)
         yield _draft(
-            head, to, routes.get(to.organisation), contents.get(kind), fact.accepted_at, now,
-            settings, edition=edition,
+            head, to, routes.get(to.organisation), contents.get(kind), now, settings,
+            edition=edition,
         )  # fmt: skip
 
 
@@ -129,6 +136,7 @@ def draft_alert(
         "part": "whole",
         "event_type": fact.fact_type,
         "happened_at": fact.decide_by,
+        "accepted_at": now,
         # Overdue is told even to one who was told before, so it is a rung of its own.
         "rung": 1 if overdue else 0,
     }
@@ -136,9 +144,7 @@ def draft_alert(
     decide_by = None if overdue else fact.decide_by
     for to in fact.recipients:
         alerted = to.model_copy(update={"profile": Profile.ALERT})
-        yield _draft(
-            head, alerted, routes.get(to.organisation), content, now, now, settings, decide_by
-        )
+        yield _draft(head, alerted, routes.get(to.organisation), content, now, settings, decide_by)
 
 
 def _render(fact: EventAddressed, kind: tuple[str, bool], due: datetime | None) -> str | None:
@@ -155,7 +161,6 @@ def _draft(
     to: Addressee,
     route: Route | None,
     content: str | None,
-    arrived_at: datetime,
     now: datetime,
     settings: DeadlineSettings,
     decide_by: datetime | None = None,
@@ -191,8 +196,11 @@ def _draft(
         return Draft(
             **fields, **{**_CLOSED, "watch": "exhausted"}, state="failed", reason="no-content"
         )
-    matter = Matter(head["event_type"], to.role, arrived_at, now, route.calendar, decide_by)
-    deadline = deadline_of(matter, settings)
+    matter = Matter(
+        head["event_type"], to.role, to.profile, head["accepted_at"], now, route.calendar,
+        route.service, decide_by,
+    )  # fmt: skip
+    due = due_of(matter, read_rules(settings.table))
     reason = route.missing() if to.owner == OURS else None
     return Draft(
         **fields,
@@ -201,8 +209,10 @@ def _draft(
         reason=reason,
         watch="watching",
         # What cannot be delivered at all does not wait for its deadline.
-        watch_due_at=now if reason else deadline,
-        deadline_at=deadline,
+        watch_due_at=now if reason else due.deadline_at,
+        deadline_at=due.deadline_at,
+        overtakes=due.overtakes,
+        show_again_at=due.show_again_at if to.owner == OURS else None,
         sent_at=now if not reason and to.owner == OURS and route.channel != "webhook" else None,
     )
 

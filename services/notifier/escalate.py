@@ -189,6 +189,7 @@ def _next(
         chain=row.chain,
         event_type=row.event_type,
         happened_at=row.happened_at,
+        accepted_at=row.accepted_at,
         organisation=rung.organisation,
         recipient_name=route.name if route else rung.organisation,
         role=rung.role,
@@ -203,6 +204,7 @@ def _next(
         deadline_at=at if reason else dwell_ends if pulled else None,
         composed_at=at,
         sent_at=at if pulled and not reason else None,
+        overtakes=row.overtakes,
     )
 
 
@@ -282,8 +284,9 @@ class Escalator:
         unconfirmed.labels("yes").set(late)
 
 
-_ROW = f"""{COLUMNS}, o.chain, o.event_type, o.happened_at, o.content, o.state, o.reason,
-    o.delivered_at, o.acknowledged_at, f.organisation as first_organisation"""
+_ROW = f"""{COLUMNS}, o.chain, o.event_type, o.happened_at, o.accepted_at, o.overtakes,
+    o.content, o.state, o.reason, o.delivered_at, o.acknowledged_at,
+    f.organisation as first_organisation"""
 
 _DUE = text(f"""
     select {_ROW} from notifier.obligation o join notifier.obligation f on f.id = o.chain

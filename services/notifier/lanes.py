@@ -2,7 +2,8 @@
 
 A lane goes no faster than its endpoint may be sent to, and stops while its endpoint is paused. The
 lanes of one receiver (scheme, host and port) share a bound of open requests and take turns, so that
-one that hangs starves no other. Nothing here waits; the caller gives the time.
+one that hangs starves no other. Within a lane the earliest deadline goes first, and what overtakes
+(a missing child) before everything. Nothing here waits; the caller gives the time.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from heapq import heappop, heappush
+from itertools import count
 from uuid import UUID
 
 from services.notifier.breaker import Breaker, Patience
@@ -24,7 +27,7 @@ AHEAD_SECONDS = 2.0
 
 @dataclass(slots=True)
 class Job:
-    """One claimed delivery; `not_before` is its slot, where its endpoint has a number."""
+    """One claimed delivery; `paced`: its lane holds a slot for it."""
 
     notice: UUID
     endpoint: UUID
@@ -32,36 +35,58 @@ class Job:
     number: int
     composed_at: datetime
     lease_ends: float
-    not_before: float = 0.0
+    overtakes: bool
+    turn_at: datetime
+    paced: bool = False
+
+
+_Turn = tuple[bool, datetime, datetime, int]
+"""What does not overtake, its turn, when it was composed, and its place among equals."""
 
 
 @dataclass(slots=True)
 class Receiver:
     """What goes to one scheme, host and port: `room` requests at once, and so many in waiting that
     the next claim has come before they are sent. Both shrink while it does not answer. What waits
-    for a slot is not counted: it is few already, and must not stand in the way of the others."""
+    for a slot is not counted: it is few already, and must not stand in the way of the others. What
+    overtakes is counted apart: it finds a place where everything else has filled the lanes."""
 
     room: int
     backlog: int
     active: int = 0
     waiting: int = 0
+    overtaking: int = 0
     turns: deque[Lane] = field(default_factory=deque)
 
-    def full(self) -> bool:
-        return self.waiting >= self.backlog
+    def full(self, *, overtaking: bool = False) -> bool:
+        """Whether enough is held of what overtakes, or of everything else."""
+        return (self.overtaking if overtaking else self.waiting) >= self.backlog
+
+    def has_room_again(self, gone: Job) -> bool:
+        """Whether it was this job that filled it."""
+        held = self.overtaking if gone.overtakes else self.waiting
+        return not gone.paced and held == self.backlog - 1
+
+    def count(self, job: Job, by: int) -> None:
+        """A job has come (1), or gone (-1)."""
+        if not job.paced:
+            self.overtaking += by * job.overtakes
+            self.waiting += by * (not job.overtakes)
 
 
 @dataclass(slots=True, eq=False)
 class Lane:
     """What goes to one endpoint. `in_turn`: it stands in line at its receiver, or a timer will put
-    it there. Until `sated_until` no more is claimed for it than it has slots for."""
+    it there. `slots`: when its next requests may go, where its endpoint has a number, whichever of
+    its jobs are first by then; until `sated_until` no more is claimed than there are slots for."""
 
     endpoint: UUID
     organisation: str
     receiver: Receiver
     breaker: Breaker
     throttle: Throttle | None
-    waiting: deque[Job] = field(default_factory=deque)
+    waiting: list[tuple[_Turn, Job]] = field(default_factory=list)
+    slots: deque[float] = field(default_factory=deque)
     active: int = 0
     in_turn: bool = False
     sated_until: float = 0.0
@@ -90,7 +115,8 @@ class Lane:
             return None
         if self.throttle is None:
             return 0.0
-        return max(self.throttle.delay(now), self.waiting[0].not_before - now)
+        slot = self.slots[0] if self.slots else now
+        return max(self.throttle.delay(now), slot - now)
 
 
 class Lanes:
@@ -105,6 +131,7 @@ class Lanes:
         self._receivers: dict[str, Receiver] = {}
         self._lanes: dict[UUID, Lane] = {}
         self.held = 0
+        self._places = count()
         # Well before the lease of what is held ends.
         spare = (settings.lease_seconds - settings.timeout_seconds) / 2
         self.ahead_seconds = min(AHEAD_SECONDS, spare)
@@ -160,9 +187,9 @@ class Lanes:
                 paused.append(lane)
         return paused
 
-    def full_receivers(self) -> set[str]:
-        """Receivers for which enough is held."""
-        return {name for name, one in self._receivers.items() if one.full()}
+    def full_receivers(self, *, overtaking: bool = False) -> set[str]:
+        """Receivers for which enough is held of what overtakes, or of everything else."""
+        return {n for n, one in self._receivers.items() if one.full(overtaking=overtaking)}
 
     def left_alone(self, now: float) -> tuple[list[UUID], list[UUID]]:
         """Endpoints for which nothing is claimed now: those that are paused, and the others."""
@@ -192,10 +219,13 @@ class Lanes:
         """The lane has as many slots as there are for now."""
         lane.sated_until = now + self.ahead_seconds / 2
 
-    def put(self, lane: Lane, job: Job) -> None:
-        """A job waits in its lane."""
-        lane.waiting.append(job)
-        lane.receiver.waiting += not job.not_before
+    def put(self, lane: Lane, job: Job, slot: float | None = None) -> None:
+        """A job waits in its lane, which has got a slot for it."""
+        turn = (not job.overtakes, job.turn_at, job.composed_at, next(self._places))
+        heappush(lane.waiting, (turn, job))
+        if slot is not None:
+            lane.slots.append(slot)
+        lane.receiver.count(job, 1)
         self.held += 1
         self.line_up(lane)
 
@@ -219,8 +249,10 @@ class Lanes:
             if wait > 0:
                 lane.in_turn = True
                 return lane, wait
-            job = lane.waiting.popleft()
-            receiver.waiting -= not job.not_before
+            _, job = heappop(lane.waiting)
+            if lane.slots:
+                lane.slots.popleft()
+            receiver.count(job, -1)
             if lane.throttle is not None:
                 lane.throttle.take(now)
             self.line_up(lane)
@@ -229,8 +261,10 @@ class Lanes:
 
     def empty(self, lane: Lane) -> list[tuple[UUID, UUID]]:
         """Let go of what waits in a lane; returns (notice, token) of each."""
-        left = [(job.notice, job.token) for job in lane.waiting]
-        lane.receiver.waiting -= sum(not job.not_before for job in lane.waiting)
+        jobs = [job for _, job in lane.waiting]
         lane.waiting.clear()
-        self.held -= len(left)
-        return left
+        lane.slots.clear()
+        for job in jobs:
+            lane.receiver.count(job, -1)
+        self.held -= len(jobs)
+        return [(job.notice, job.token) for job in jobs]

@@ -38,6 +38,9 @@ async def insert_deliveries(
                 "ids": [draft.id for draft in sent],
                 "endpoints": [routes[draft.organisation].endpoint for draft in sent],
                 "ats": [draft.composed_at for draft in sent],
+                "overtakes": [draft.overtakes for draft in sent],
+                # A rung without a deadline is late already.
+                "turns": [draft.deadline_at or draft.composed_at for draft in sent],
             },
         )
     return len(sent)
@@ -53,6 +56,7 @@ _TYPES = {
     "chain": "uuid",
     "event_type": "text",
     "happened_at": "timestamptz",
+    "accepted_at": "timestamptz",
     "organisation": "text",
     "recipient_name": "text",
     "role": "text",
@@ -67,6 +71,9 @@ _TYPES = {
     "deadline_at": "timestamptz",
     "composed_at": "timestamptz",
     "sent_at": "timestamptz",
+    "overtakes": "bool",
+    "show_again_at": "timestamptz",
+    "again_of": "uuid",
 }
 
 _INSERT = text(f"""
@@ -75,7 +82,9 @@ _INSERT = text(f"""
         on conflict (id) do nothing returning id""")
 
 _INSERT_DELIVERIES = text("""
-    insert into notifier.delivery (id, endpoint, composed_at, state, due_at)
-    select d.id, d.endpoint, d.at, 'waiting', clock_timestamp()
-      from unnest(cast(:ids as uuid[]), cast(:endpoints as uuid[]), cast(:ats as timestamptz[]))
-           d(id, endpoint, at)""")
+    insert into notifier.delivery
+        (id, endpoint, composed_at, state, due_at, overtakes, turn_at, ready)
+    select d.id, d.endpoint, d.at, 'waiting', clock_timestamp(), d.overtakes, d.turn, true
+      from unnest(cast(:ids as uuid[]), cast(:endpoints as uuid[]), cast(:ats as timestamptz[]),
+                  cast(:overtakes as bool[]), cast(:turns as timestamptz[]))
+           d(id, endpoint, at, overtakes, turn)""")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import time
 from typing import Any
 from uuid import UUID
@@ -13,8 +13,9 @@ from sqlalchemy import text
 from chassis.database import Session
 from schemas.facts import OrganisationRecorded
 from schemas.model import Model
-from schemas.organisations import DateRange, Rung
-from services.notifier.calendars import SchoolCalendar
+from schemas.organisations import DateRange, Rung, ServiceHours
+from services.notifier.calendars import SchoolCalendar, ServiceCalendar
+from services.notifier.rules import read_rules
 from services.notifier.settings import DeadlineSettings
 
 
@@ -24,11 +25,12 @@ class StoredCalendar(Model):
     opens_at: time | None = None
     terms: tuple[DateRange, ...] = ()
     closures: tuple[DateRange, ...] = ()
+    service_hours: tuple[ServiceHours, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How a recipient is reached: its channel, its calendar, and its endpoint if it has one."""
+    """How a recipient is reached: its channel, its days and hours, its endpoint if it has one."""
 
     organisation: str
     name: str
@@ -36,6 +38,7 @@ class Route:
     calendar: SchoolCalendar
     ladder: tuple[Rung, ...]
     endpoint: UUID | None
+    service: ServiceCalendar = field(default_factory=ServiceCalendar)
 
     def missing(self) -> str | None:
         """Why nothing can be delivered there, if so."""
@@ -68,6 +71,7 @@ async def record_organisations(session: Session, facts: Sequence[OrganisationRec
                     opens_at=row.organisation.opens_at,
                     terms=row.organisation.terms,
                     closures=row.organisation.closures,
+                    service_hours=row.organisation.service_hours,
                 ).model_dump_json(by_alias=True)
                 for row in rows
             ],
@@ -86,24 +90,21 @@ async def read_routes(
     """The route of each organisation that is known."""
     if not organisations:
         return {}
+    opens_at = read_rules(settings.table).defaults.school_opens_at
     rows = await session.execute(_READ, {"ids": sorted(organisations)})
-    return {
-        row.id: Route(
-            row.id,
-            row.name,
-            row.channel,
-            _calendar(row.calendar, settings),
-            tuple(Rung.model_validate(rung) for rung in row.ladder),
-            row.endpoint,
-        )
-        for row in rows
-    }
+    return {row.id: _route(row, opens_at) for row in rows}
 
 
-def _calendar(stored: Mapping[str, Any], settings: DeadlineSettings) -> SchoolCalendar:
-    calendar = StoredCalendar.model_validate(stored)
-    return SchoolCalendar(
-        calendar.opens_at or settings.school_opens_at, calendar.terms, calendar.closures
+def _route(row: Any, opens_at: time) -> Route:
+    stored = StoredCalendar.model_validate(row.calendar)
+    return Route(
+        row.id,
+        row.name,
+        row.channel,
+        SchoolCalendar(stored.opens_at or opens_at, stored.terms, stored.closures),
+        tuple(Rung.model_validate(rung) for rung in row.ladder),
+        row.endpoint,
+        ServiceCalendar(stored.service_hours, stored.closures),
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import time
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -57,20 +57,12 @@ class SendSettings(Group):
 
 
 class DeadlineSettings(Group):
-    """When silence becomes an escalation; local times are Europe/London."""
+    """When silence becomes an escalation."""
 
-    school_opens_at: time = time(8, 30)
-    working_day_at: time = time(9, 0)
-    least_minutes: float = Field(default=30.0, ge=0, description="Never less after arrival.")
-    closed_days: int = Field(default=3, ge=0, description="Closed longer: one working day instead.")
-    missing_minutes: float = Field(default=60.0, gt=0)
-    mash_minutes: float = Field(default=60.0, gt=0)
+    table: Path | None = Field(
+        default=None, description="The partnership's own rules; default: deadlines.toml."
+    )
     rung_minutes: float = Field(default=60.0, gt=0, description="What each further rung is given.")
-    decision_working_days: int = Field(default=1, ge=1)
-    red_hours: float = Field(default=4.0, gt=0, description="Elapsed; ungraded counts as red.")
-    amber_working_days: int = Field(default=1, ge=1)
-    green_working_days: int = Field(default=3, ge=1)
-    interview_hours: float = Field(default=72.0, gt=0, description="Elapsed, from being found.")
 
 
 class MailboxSettings(Group):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from sqlalchemy import text
 
@@ -48,7 +48,7 @@ def endings_of(fact: EventAddressed | EventRetracted | ResolutionDecided) -> Ite
     if fact.withdraws:
         # Some notices of one child end, not all of its event: each stands for itself, and the
         # clock of a referral runs on.
-        for notice in fact.withdraws:
+        for notice in with_shown_again(fact.withdraws):
             yield Ending(fact.receipt, notice, "retracted", fact.accepted_at, fact.receipt)
         return
     if fact.supersedes is not None:
@@ -60,6 +60,18 @@ def endings_of(fact: EventAddressed | EventRetracted | ResolutionDecided) -> Ite
         yield Ending(closed, child, "closed", fact.accepted_at, fact.receipt)
     if found:
         yield Ending(fact.receipt, fact.child_id, "found", fact.occurred_at, fact.receipt)
+
+
+def shown_again_as(notice: UUID) -> UUID:
+    """The id of the notice that comes once more after a closure (`show_again`)."""
+    return uuid5(notice, "again")
+
+
+def with_shown_again(notices: Iterable[UUID]) -> Iterator[UUID]:
+    """Notices, each with what it would be shown again as: it ends with the first."""
+    for notice in notices:
+        yield notice
+        yield shown_again_as(notice)
 
 
 class Standings:
@@ -208,7 +220,7 @@ _SUPERSEDE = text(f"""
     with {_HIT}
     update notifier.obligation o
        set state = 'superseded', reason = hit.kind, content = null, watch = 'ended',
-           watch_due_at = null
+           watch_due_at = null, show_again_at = null
       from hit
      where o.id = hit.id and o.owner = 'notifier' and o.state in ('waiting', 'failed')
     returning {COLUMNS}, o.reason""")
@@ -216,7 +228,7 @@ _SUPERSEDE = text(f"""
 _END_WATCH = text(f"""
     with {_HIT}
     update notifier.obligation o
-       set watch = 'ended', watch_due_at = null,
+       set watch = 'ended', watch_due_at = null, show_again_at = null,
            withdrawn_at = case when hit.kind in ('retracted', 'superseded')
                                then coalesce(o.withdrawn_at, :at) else o.withdrawn_at end
       from hit where o.id = hit.id and o.state not in ('superseded', 'withheld')""")

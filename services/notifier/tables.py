@@ -89,6 +89,8 @@ class Obligation(Row, table=True):
     `state`: waiting, delivered, opened, acknowledged, filed, failed, withheld, superseded.
     `watch` is its ladder: watching (until `watch_due_at`), climbed, exhausted, ended. The rungs of
     one ladder share `chain`, the id of the first; a rung that two ladders reached is `shared`.
+    `happened_at` and `accepted_at`: when it happened, and when the bus had it. Where a school is
+    closed, `show_again_at` is when its notice comes once more, as one that is `again_of` it.
     """
 
     __tablename__ = "obligation"
@@ -104,6 +106,7 @@ class Obligation(Row, table=True):
     shared: bool = False
     event_type: str
     happened_at: datetime = _time()
+    accepted_at: datetime | None = _time_or_none()
     organisation: str
     recipient_name: str
     role: str
@@ -125,6 +128,9 @@ class Obligation(Row, table=True):
     filed_at: datetime | None = _time_or_none()
     record_reference: str | None = None
     withdrawn_at: datetime | None = _time_or_none()
+    overtakes: bool = False
+    show_again_at: datetime | None = _time_or_none()
+    again_of: UUID | None = None
 
 
 class Delivery(OutboundRow, Row, table=True):

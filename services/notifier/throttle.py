@@ -1,7 +1,7 @@
 """How often an endpoint may be sent to: never more than its number in any one second.
 
 Pure; the caller gives the time. The same arithmetic shares a number between processes, see
-`claim_slots` in `slots`.
+`claim_slots` in `share`.
 """
 
 from __future__ import annotations

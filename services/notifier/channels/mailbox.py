@@ -25,7 +25,8 @@ MINIMAL = ("health-minimal", "early-years-minimal")
 async def collect(
     session: Session, organisations: Sequence[str], show: Show, limit: int, at: datetime
 ) -> tuple[list[Any], list[bus.Fact]]:
-    """The oldest notices of some organisations, now delivered, and the facts to append."""
+    """The notices of some organisations, now delivered, and the facts to append: what overtakes
+    (a missing child) first, then by deadline, then the oldest."""
     rows = (
         await session.execute(_LISTS[show], {"organisations": list(organisations), "limit": limit})
     ).all()
@@ -60,7 +61,7 @@ async def confirm(
     return await advance(session, [row.id], step, at, by=by, record_reference=record_reference)
 
 
-_HEAD = "id, organisation, state, composed_at, deadline_at"
+_HEAD = "id, organisation, state, composed_at, deadline_at, happened_at, accepted_at, again_of"
 
 
 def _list(condition: str) -> Any:
@@ -68,7 +69,7 @@ def _list(condition: str) -> Any:
         select {_HEAD} from notifier.obligation
          where organisation = any(:organisations) and owner = 'notifier'
            and {condition} and withdrawn_at is null
-         order by composed_at, id limit :limit""")
+         order by overtakes desc, deadline_at, composed_at, id limit :limit""")
 
 
 _LISTS = {

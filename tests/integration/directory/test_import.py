@@ -117,18 +117,27 @@ async def test_organisations_are_loaded_and_each_change_is_published_once(
             "terms": "2026-09-01/2026-12-18;2027-01-04/2027-03-26",
             "covers_postcodes": "b91;B92",
             "ladder": "la-exampleton:duty-officer",
+            "service_hours": "mon-fri 08:00-18:00; sat 10:00-12:00; bank-holiday 10:00-00:00",
             "channel": "webhook",
         }
         for seed in range(3)
     ]
     rows.append({"id": "Not An Id", "kind": "school", "name": "X"})
+    rows += [
+        {"id": "a-team", "kind": "school", "name": "X", "service_hours": hours}
+        for hours in ("mon-sun", "fri-mon 09:00-17:00", "noday 09:00-17:00", "mon 17:00-09:00")
+    ]
     path = write(tmp_path / "organisations.csv", ORGANISATION_COLUMNS, *rows)
     result = await import_file(stage.database, path)
-    assert (result.written, len(result.skipped)) == (3, 1)
+    assert (result.written, len(result.skipped)) == (3, 5)
     recorded = (await stage.heard()).of(OrganisationRecorded)
     assert [one.organisation.id for one in recorded] == [row["id"] for row in rows[:3]]
     assert recorded[0].organisation.covers_postcodes == ("B91", "B92")
     assert len(recorded[0].organisation.terms) == 2
+    assert [
+        (str(one.day), one.opens.hour, one.closes.hour)
+        for one in recorded[0].organisation.service_hours[4:]
+    ] == [("friday", 8, 18), ("saturday", 10, 12), ("bank-holiday", 10, 0)]
     await import_file(stage.database, path)
     assert (await stage.heard()).facts == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -108,7 +109,9 @@ async def test_a_notice_is_listed_opened_acknowledged_and_filed(
     heads = await listed(client, school)
     assert len(heads) == 2
     assert heads[0]["at"] < heads[1]["at"]
-    assert set(heads[0]) == {"id", "organisation", "state", "at", "deadlineAt", "url"}
+    assert set(heads[0]) == {
+        "id", "organisation", "state", "at", "deadlineAt", "recordedLate", "shownAgain", "url",
+    }  # fmt: skip
     notice = heads[0]["id"]
     read = await client.get(f"/v1/notices/{notice}", headers={**school, "X-Purpose": "on duty"})
     assert read.json()["content"]["child"]["name"]["given"] == "Robin"
@@ -305,3 +308,19 @@ async def test_a_long_poll_ends_empty_when_its_time_is_up(
 ) -> None:
     school = await key(database, SCHOOL)
     assert await listed(client, school, "?wait=0.05") == []
+
+
+async def test_a_late_record_shows_in_the_list_and_both_times_in_the_notice(
+    database: Database, client: httpx.AsyncClient
+) -> None:
+    school = await key(database, SCHOOL)
+    at = now()
+    late = addressed(TO_SCHOOL, at=at, occurred_at=at - timedelta(hours=25))
+    await compose_all(database, late, addressed(TO_SCHOOL, at=at))
+    heads = await listed(client, school)
+    assert sorted(head["recordedLate"] for head in heads) == [False, True]
+    assert not any(head["shownAgain"] for head in heads)
+    [mine] = [head for head in heads if head["recordedLate"]]
+    read = (await client.get(f"/v1/notices/{mine['id']}", headers=school)).json()
+    assert datetime.fromisoformat(read["happenedAt"]) == late.occurred_at
+    assert datetime.fromisoformat(read["recordedAt"]) == late.accepted_at

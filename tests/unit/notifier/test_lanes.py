@@ -20,10 +20,15 @@ def target(per_second: int | None = None, pauses: int = 0, until: float = 0.0) -
     )  # fmt: skip
 
 
-def put(lanes: Lanes, lane: Lane, count: int, not_before: float = 0.0) -> list[UUID]:
-    jobs = [Job(uuid4(), lane.endpoint, uuid4(), 1, AT, 1e9, not_before) for _ in range(count)]
+def put(
+    lanes: Lanes, lane: Lane, count: int, slot: float | None = None, *, overtakes: bool = False
+) -> list[UUID]:
+    jobs = [
+        Job(uuid4(), lane.endpoint, uuid4(), 1, AT, 1e9, overtakes, AT, paced=slot is not None)
+        for _ in range(count)
+    ]
     for job in jobs:
-        lanes.put(lane, job)
+        lanes.put(lane, job, slot)
     return [job.notice for job in jobs]
 
 
@@ -47,7 +52,7 @@ def test_lanes_of_one_receiver_take_turns() -> None:
 def test_what_waits_for_a_slot_does_not_fill_the_receiver() -> None:
     lanes = Lanes(SETTINGS)
     paced, other = lanes.lane(target(per_second=5)), lanes.lane(target())
-    put(lanes, paced, 20, not_before=1.0)
+    put(lanes, paced, 20, slot=1.0)
     assert lanes.full_receivers() == set()
     [quick] = put(lanes, other, 1)
     assert take_all(lanes, other, 0.0) == [quick]
@@ -55,10 +60,28 @@ def test_what_waits_for_a_slot_does_not_fill_the_receiver() -> None:
     assert lanes.full_receivers() == {"https://a.example"}
 
 
+def test_what_overtakes_finds_a_place_and_takes_the_next_slot() -> None:
+    lanes = Lanes(SETTINGS)
+    lane = lanes.lane(target())
+    others = put(lanes, lane, 4)
+    assert lanes.full_receivers() == {"https://a.example"}
+    assert lanes.full_receivers(overtaking=True) == set()
+    [missing] = put(lanes, lane, 1, overtakes=True)
+    assert take_all(lanes, lane, 0.0) == [missing, *others]
+    paced = lanes.lane(target(per_second=1))
+    [ordinary] = put(lanes, paced, 1, slot=1.0)
+    [missing] = put(lanes, paced, 1, slot=3.0, overtakes=True)
+    assert lanes.take(paced.receiver, 0.4) == (paced, 0.6)
+    paced.in_turn = False
+    lanes.line_up(paced)
+    assert take_all(lanes, paced, 1.0) == [missing], "the slot is the lane's"
+    assert [job.notice for _, job in paced.waiting] == [ordinary]
+
+
 def test_a_paced_lane_leaves_the_line_until_its_slot() -> None:
     lanes = Lanes(SETTINGS)
     lane = lanes.lane(target(per_second=1))
-    first, second = put(lanes, lane, 2, not_before=1.0)
+    first, second = put(lanes, lane, 2, slot=1.0)
     assert lanes.take(lane.receiver, 0.4) == (lane, 0.6)
     assert lanes.take(lane.receiver, 0.4) is None
     lane.in_turn = False
