@@ -23,7 +23,7 @@ from services.notifier.addresses import AddressRefusedError, SystemLookup, check
 from services.notifier.app import build
 from services.notifier.calendars import local_date
 from services.notifier.keys import KINDS
-from services.notifier.rules import BadTableError, as_table, read_rules
+from services.notifier.rules import BadTableError, Table, as_table, read_rules
 from services.notifier.settings import Settings
 
 GROUPS = {
@@ -36,19 +36,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command = _parser().parse_args(arguments)
     settings = Settings()
     refuse_unknown(GROUPS)
-    try:
-        rules = read_rules(settings.notifier.deadlines.table)
-    except (BadTableError, OSError) as error:
-        sys.exit(f"The rules of deadlines cannot be read.\n{error}")
     configure_logs(settings.log)
     if command.what == "settings":
         sys.stdout.write(printable(settings) + "\n")
     elif command.what == "deadlines":
-        sys.stdout.write(as_table(rules.in_force(local_date(now()))) + "\n")
+        rules = _rules(settings).in_force(local_date(now()))
+        sys.stdout.write(as_table(rules) + "\n")
     elif command.what == "serve":
+        _rules(settings)
         run(_serve(settings))
     else:
         asyncio.run(_manage(settings, command))
+
+
+def _rules(settings: Settings) -> Table:
+    try:
+        return read_rules(settings.notifier.deadlines.table)
+    except (BadTableError, OSError) as error:
+        sys.exit(f"The rules of deadlines cannot be read; nothing was started.\n{error}")
 
 
 async def _serve(settings: Settings) -> None:

@@ -348,3 +348,18 @@ async def test_a_derived_child_is_marked_and_its_recipients_are_shown_by_role(
         (missing,) = progress["linksMissing"]
         assert (missing["finding"], missing["state"]) == (str(finding), "answered")
         assert (missing["childIndex"], missing["adults"]) == (2, [1])
+
+
+@pytest.mark.parametrize(("hours", "late"), [(25, True), (23, None)])
+async def test_an_event_that_was_recorded_late_shows_that_to_its_sender(
+    intake: Intake, hours: int, late: bool | None
+) -> None:
+    receipt = await posted(intake, "late")
+    async with intake.database.transaction() as session:
+        await session.execute(
+            text("""update intake.event
+                       set occurred_at = accepted_at - make_interval(hours => :hours)"""),
+            {"hours": hours},
+        )
+    progress = (await intake.get(f"/v1/events/{receipt}")).json()
+    assert progress.get("recordedLate") is late

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from chassis.clock import now
 from chassis.database import Database
+from chassis.process import running
 from schemas.facts import EventAddressed, EventRetracted, Profile, notice_id
 from schemas.organisations import DateRange, OrganisationKind, RecipientRole
 from services.notifier.acknowledge import advance
@@ -28,6 +29,7 @@ from tests.integration.notifier.world import (
     TO_SCHOOL,
     SetClock,
     addressed,
+    open_notifier,
     organisation,
 )
 from tests.support.waiting import eventually
@@ -235,3 +237,24 @@ async def test_a_retraction_at_the_same_moment_leaves_nothing_to_show(
     assert (await showing).made == 0
     found = await rows(database, "select state from notifier.obligation")
     assert [row.state for row in found] == ["superseded"]
+
+
+async def test_a_running_notifier_shows_it_when_the_morning_comes(
+    database: Database, clock: SetClock
+) -> None:
+    fact = await told(database, clock)
+    _, notifier = open_notifier(database, clock=clock)
+    [task] = [one for one in notifier.tasks if one.name == "notifier-show-again"]
+
+    async def is_there() -> bool:
+        found = await rows(
+            database,
+            "select 1 from notifier.obligation where again_of = :first",
+            first=first_of(fact),
+        )
+        return bool(found)
+
+    async with running([task]):
+        assert not await is_there()
+        clock.at = FIRST_MORNING
+        await eventually(is_there, what="it is shown again")

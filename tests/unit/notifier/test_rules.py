@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -36,7 +39,7 @@ def test_the_documentation_shows_the_table() -> None:
 )
 def test_a_bad_table_is_refused_with_its_line(line: str, by: str, said: str) -> None:
     text = changed(line, by)
-    number = text[: text.index(by)].count("\n") + 1
+    number = shipped()[: shipped().index(line)].count("\n") + 1
     with pytest.raises(BadTableError) as refused:
         parse_rules(text, "own.toml")
     assert "own.toml" in str(refused.value)
@@ -54,6 +57,35 @@ def test_a_rule_that_hides_others_and_an_end_that_fits_not_everything_are_refuse
         parse_rules(
             changed('id = "anybody-else"', 'id = "anybody-else"\nin-force-from = 2026-09-01')
         )
+
+
+def run_notifier(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The program as an operator starts it, with a database that is not there."""
+    return subprocess.run(
+        [sys.executable, "-m", "services.notifier", *arguments],
+        env={
+            "PATH": os.environ["PATH"],
+            "SGB_DATABASE__URL": "postgresql://nobody@127.0.0.1:1/none",
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_program_does_not_start_on_a_bad_table(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(changed('until = "2 hours"', 'until = "soon"'), "utf-8")
+    done = run_notifier("serve", SGB_NOTIFIER__DEADLINES__TABLE=str(path))
+    assert done.returncode == 1
+    assert "own.toml, line 72: until: is one of next opening" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_program_prints_what_is_in_force() -> None:
+    assert run_notifier("deadlines").stdout == as_table(read_rules().in_force(TODAY)) + "\n"
 
 
 def test_a_table_of_one_s_own_is_read_from_its_file(tmp_path: Path) -> None:
