@@ -194,12 +194,12 @@ class Deliverer:
                 self._put(lane, row, claim.token, lease_ends)
         if not (paced or back):
             return
+        wanted = {
+            lane.endpoint: Wanted(min(len(rows), self._lanes.room(lane)), lane.per_second)
+            for lane, rows in paced.items()
+        }
         async with self._database.transaction() as session:
-            slots = await claim_slots(
-                session,
-                {lane.endpoint: Wanted(len(rows), lane.per_second) for lane, rows in paced.items()},
-                self._lanes.ahead_seconds,
-            )
+            slots = await claim_slots(session, wanted, self._lanes.ahead_seconds)
             now = time.monotonic()
             granted: list[tuple[Lane, Any, float]] = []
             for lane, rows in paced.items():
@@ -276,8 +276,9 @@ class Deliverer:
     async def _send_one(self, job: Job, lane: Lane) -> None:
         target = self._targets.get(job.endpoint)
         started = time.monotonic()
-        if job.lease_ends - started <= self._send.timeout_seconds:
-            return  # Too late to be counted: it is left to its lease's end, and comes again.
+        if self._lanes.too_late(job, started):
+            self._rounds.give_back([(job.notice, job.token)])
+            return
         at = self._clock()
         if target is None:
             outcome: Outcome = Refused(self._targets.why_not(job.endpoint))

@@ -253,11 +253,22 @@ class Lanes:
             if lane.slots:
                 lane.slots.popleft()
             receiver.count(job, -1)
-            if lane.throttle is not None:
+            if lane.throttle is not None and not self.too_late(job, now):
                 lane.throttle.take(now)
             self.line_up(lane)
             return lane, job
         return None
+
+    def too_late(self, job: Job, now: float) -> bool:
+        """Whether a job would not be settled before its lease ends: it is not sent."""
+        return job.lease_ends - now <= self._settings.timeout_seconds
+
+    def room(self, lane: Lane) -> int:
+        """How many more a lane with a number may hold. After a process was stopped for a moment
+        it holds what it had slots for; more would pile up behind that until it is too late."""
+        assert lane.throttle is not None  # noqa: S101 - asked by whoever has seen it
+        spacing, burst = lane.throttle.pace
+        return max(0, int(self.ahead_seconds / spacing) + burst - len(lane.waiting))
 
     def empty(self, lane: Lane) -> list[tuple[UUID, UUID]]:
         """Let go of what waits in a lane; returns (notice, token) of each."""

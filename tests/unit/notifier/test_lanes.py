@@ -148,3 +148,18 @@ def test_the_lane_of_an_endpoint_that_is_no_more_is_emptied_and_forgotten() -> N
     assert len(take_all(lanes, lane, 0.0)) == 2
     lanes.follow([], [], 0.0)
     assert list(lanes) == []
+
+
+def test_after_a_stop_what_is_too_late_takes_nobody_elses_time() -> None:
+    """Each that is let go late would otherwise make the next one late, for ever."""
+    lanes = Lanes(SETTINGS)
+    lane = lanes.lane(target(per_second=1))
+    put(lanes, lane, 2, slot=1.0)
+    assert lanes.room(lane) == 0
+    for _, job in lane.waiting:
+        job.lease_ends = 40.0
+    late = SETTINGS.timeout_seconds
+    assert len(take_all(lanes, lane, 40.0 - late)) == 2
+    assert lanes.room(lane) == 2
+    [prompt] = put(lanes, lane, 1, slot=1.0)
+    assert take_all(lanes, lane, 40.0 - late) == [prompt]
