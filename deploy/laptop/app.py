@@ -24,7 +24,7 @@ from services.directory.settings import Settings as OfDirectory
 from services.health_broker import app as health_broker
 from services.health_broker.settings import Settings as OfHealthBroker
 from services.intake import app as intake
-from services.intake.settings import IntakeSettings
+from services.intake.settings import CanarySettings, IntakeSettings
 from services.intake.settings import Settings as OfIntake
 from services.notifier import app as notifier
 from services.notifier.settings import Settings as OfNotifier
@@ -45,6 +45,7 @@ class Wiring:
     link_sharing: Mapping[str, frozenset[str]] = field(default_factory=dict)
     bus: BusSettings = field(default_factory=BusSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
+    canary: CanarySettings = field(default_factory=CanarySettings)
 
 
 def build_services(wiring: Wiring) -> list[Service]:
@@ -59,7 +60,9 @@ def build_services(wiring: Wiring) -> list[Service]:
         database=reached_as("intake"),
         bus=wiring.bus,
         http=wiring.http,
-        intake=IntakeSettings(identity_secret=SecretStr(wiring.identity_secret)),
+        intake=IntakeSettings(
+            identity_secret=SecretStr(wiring.identity_secret), canary=wiring.canary
+        ),
     )
     of_directory = OfDirectory(
         database=reached_as("directory"),

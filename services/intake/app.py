@@ -9,6 +9,8 @@ from chassis.database import Database
 from chassis.health import Check
 from chassis.process import Service, Task
 from services.intake import api, listen
+from services.intake.canary import Canary
+from services.intake.canary_receiver import canary_routes
 from services.intake.identify import Identifier
 from services.intake.judge import Judge
 from services.intake.record import GroupRecorder, Recorder
@@ -36,6 +38,11 @@ def build(
         database,
         clock,
     )
+    canary = settings.intake.canary
+    if canary.is_on:
+        secrets = [secret.get_secret_value() for secret in canary.webhook_secrets]
+        router.include_router(canary_routes(secrets, database, clock))
+        tasks.append(Task("intake-canary", Canary(database, canary, settings.own_url, clock).run))
     return Service(
         "intake",
         router,
