@@ -14,6 +14,7 @@ from services.notifier.deliver import Deliverer
 from services.notifier.escalate import Escalator
 from services.notifier.listen import subscriptions
 from services.notifier.settings import Settings
+from services.notifier.sweep_ledger import LedgerSweeper
 
 
 def build(settings: Settings, database: Database, road: bus.Road, *, clock: Clock = now) -> Service:
@@ -24,6 +25,7 @@ def build(settings: Settings, database: Database, road: bus.Road, *, clock: Cloc
     channel = WebhookChannel(group.send, settings.notices_url, clock)
     deliverer = Deliverer(database, channel, bells, clock, group)
     escalator = Escalator(database, bells, clock, group)
+    ledger = LedgerSweeper(database, bells, clock, group)
     router = create_router(
         MailboxParts(database, bells, clock, group.mailbox, settings.notices_url)
     )
@@ -33,6 +35,7 @@ def build(settings: Settings, database: Database, road: bus.Road, *, clock: Cloc
         tasks=[
             Task("notifier-deliver", deliverer.run),
             Task("notifier-escalate", escalator.run),
+            Task("notifier-ledger", ledger.run),
             *road.readers(database, *subscriptions(clock, bells, group)),
         ],
         databases=[database],

@@ -78,4 +78,6 @@ _INSERT_DELIVERIES = text("""
     insert into notifier.delivery (id, endpoint, composed_at, state, due_at)
     select d.id, d.endpoint, d.at, 'waiting', clock_timestamp()
       from unnest(cast(:ids as uuid[]), cast(:endpoints as uuid[]), cast(:ats as timestamptz[]))
-           d(id, endpoint, at)""")
+           d(id, endpoint, at)
+        -- Of a notice that was lost and is composed again: `mend_deliveries` looks at it.
+        on conflict (id) do nothing""")
