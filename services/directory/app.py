@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from bus import Road
+from bus import Road, Watch
 from chassis.credentials import Credentials
 from chassis.database import Database
 from chassis.process import Service
@@ -14,7 +14,7 @@ from services.directory.keep_keys import keys_task
 from services.directory.key_adults import key_task
 from services.directory.learn_matcher import learn_task
 from services.directory.listen import subscribe
-from services.directory.partnership import Partnership
+from services.directory.partnership import SOURCE, Partnership
 from services.directory.policy import read_policy
 from services.directory.report_duplicates import duplicates_task
 from services.directory.settings import Settings
@@ -36,11 +36,13 @@ def build(settings: Settings, database: Database, road: Road) -> Service:
     router.include_router(create_undo_router(database, partnership, credentials))
     router.include_router(create_finding_router(database, partnership, credentials))
     router.include_router(create_try_router(database, partnership, credentials))
+    heard = subscribe(partnership)
     return Service(
         "directory",
         router,
         tasks=[
-            *road.readers(database, subscribe(partnership)),
+            *road.readers(database, heard),
+            Watch(SOURCE, database, road, [heard.group], partnership.clock).task(),
             *sweep_tasks(database, partnership),
             keys_task(database, partnership),
             learn_task(database, partnership),

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from fastapi import APIRouter
+
 import bus
 from chassis.clock import Clock, now
+from chassis.credentials import Credentials
 from chassis.database import Database
 from chassis.process import Service, Task
 from services.notifier.api import MailboxParts, create_router
@@ -13,8 +18,11 @@ from services.notifier.channels.webhook import WebhookChannel
 from services.notifier.deliver import Deliverer
 from services.notifier.escalate import Escalator
 from services.notifier.listen import subscriptions
+from services.notifier.measure import measure
+from services.notifier.report import SOURCE
 from services.notifier.settings import Settings
 from services.notifier.sweep_ledger import LedgerSweeper
+from services.notifier.tables import Credential
 
 
 def build(settings: Settings, database: Database, road: bus.Road, *, clock: Clock = now) -> Service:
@@ -26,9 +34,18 @@ def build(settings: Settings, database: Database, road: bus.Road, *, clock: Cloc
     deliverer = Deliverer(database, channel, bells, clock, group)
     escalator = Escalator(database, bells, clock, group)
     ledger = LedgerSweeper(database, bells, clock, group)
-    router = create_router(
-        MailboxParts(database, bells, clock, group.mailbox, settings.notices_url)
+    router = APIRouter()
+    router.include_router(
+        create_router(MailboxParts(database, bells, clock, group.mailbox, settings.notices_url))
     )
+    router.include_router(
+        bus.status_route(database, Credentials(Credential, database).authenticate, clock)
+    )
+    heard = [*subscriptions(clock, bells, group), bus.hearing(SOURCE)]
+    watch = bus.Watch(
+        SOURCE, database, road, [one.group for one in heard], clock,
+        partial(measure, settings=group.status),
+    )  # fmt: skip
     return Service(
         "notifier",
         router,
@@ -36,7 +53,8 @@ def build(settings: Settings, database: Database, road: bus.Road, *, clock: Cloc
             Task("notifier-deliver", deliverer.run),
             Task("notifier-escalate", escalator.run),
             Task("notifier-ledger", ledger.run),
-            *road.readers(database, *subscriptions(clock, bells, group)),
+            *road.readers(database, *heard),
+            watch.task(),
         ],
         databases=[database],
     )

@@ -29,8 +29,8 @@ class Place:
     """How far a cycle through the unopened notices has come."""
 
     organisation: str = ""
-    composed_at: datetime = datetime.min
-    id: UUID = UUID(int=0)
+    composed_at: datetime | None = None
+    id: UUID | None = None
 
 
 START = Place()
@@ -49,8 +49,8 @@ async def mend_unsent(
             _PAGE,
             {
                 "organisation": after.organisation,
-                "composed_at": None if after is START else after.composed_at,
-                "id": after.id,
+                "composed_at": after.composed_at,
+                "id": after.id or UUID(int=0),
                 "before": at - age,
                 "limit": limit,
             },

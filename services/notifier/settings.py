@@ -81,6 +81,14 @@ class LedgerSettings(Group):
     )
 
 
+class StatusSettings(Group):
+    """By which limits `GET /v1/status` judges; those of the seconds are the bus's."""
+
+    late_limit: float = Field(
+        default=100, ge=0, description="So many notices past their deadline are usual."
+    )
+
+
 class NotifierGroup(Group):
     """Everything under `SGB_NOTIFIER__`."""
 
@@ -88,6 +96,7 @@ class NotifierGroup(Group):
     deadlines: DeadlineSettings = DeadlineSettings()
     mailbox: MailboxSettings = MailboxSettings()
     ledger: LedgerSettings = LedgerSettings()
+    status: StatusSettings = StatusSettings()
     sweep_seconds: float = Field(default=5.0, gt=0)
 
 

@@ -1,4 +1,4 @@
-"""The sweeper of the ledger: looks for what was missed on the way of a notice, mends it and says so.
+"""The ledger's sweeper: looks for what was missed on the way of a notice, mends it, says so.
 
 One process sweeps at a time, a page of each kind in a transaction of its own. What only another
 service can mend (a notice that was addressed and is not here) it is told by a fact; see
