@@ -16,6 +16,7 @@ from bus.facts import (
     Subscription,
     fact_of,
 )
+from bus.log import read_said
 from bus.parts import Measure
 from bus.road import Road, open_road
 from bus.settings import BusSettings
@@ -41,5 +42,6 @@ __all__ = [
     "fact_of",
     "hearing",
     "open_road",
+    "read_said",
     "status_route",
 ]

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from schemas.facts.base import AnyFact
+from schemas.model import Model
 from schemas.status import State
 
 
@@ -55,10 +56,12 @@ class CanaryReturned(StatusFact):
     seconds: float = Field(description="The round trip that said so.")
 
 
-class AskedNotice(AnyFact):
+class AskedNotice(Model):
     """One notice that somebody asks about, and what is known of it there."""
 
     notice: UUID
+    receipt: UUID
+    child_id: UUID
     known: tuple[str, ...] = Field(default=(), description="The states that the asker was told.")
 
 
@@ -83,6 +86,9 @@ class LedgerGapFound(StatusFact):
     at: datetime
     asked_by: str | None = None
     notices: tuple[UUID, ...]
+    about: tuple[AskedNotice, ...] = Field(
+        default=(), description="The same as they were asked about, where somebody asked."
+    )
 
 
 STATUS_FACTS: tuple[type[StatusFact], ...] = (

@@ -12,7 +12,8 @@ from chassis.database import Database
 from chassis.health import Check
 from chassis.process import Service, Task
 from services.intake import api, listen
-from services.intake.canary import SOURCE, Canary
+from services.intake.ask_ledger import SOURCE, ledger_task
+from services.intake.canary import Canary
 from services.intake.canary_receiver import canary_routes
 from services.intake.identify import Identifier
 from services.intake.judge import Judge
@@ -63,7 +64,12 @@ def build(
     return Service(
         "intake",
         router,
-        tasks=[*tasks, *road.readers(database, *heard), watch.task()],
+        tasks=[
+            *tasks,
+            *road.readers(database, *heard),
+            watch.task(),
+            ledger_task(database, clock, settings.intake.ledger),
+        ],
         checks=[Check("intake-database", database.check)],
         databases=[database],
     )

@@ -47,6 +47,18 @@ class CanarySettings(Group):
         return self.sender_key is not None
 
 
+class LedgerSettings(Group):
+    """How the notifier is asked whether senders were told of everything."""
+
+    sweep_seconds: float = Field(default=15.0, gt=0)
+    page_size: int = Field(default=200, ge=1, le=2000, description="Events of one page.")
+    rest_seconds: float = Field(
+        default=900.0, ge=0, description="A round through every agency begins at most so often."
+    )
+    age_seconds: float = Field(default=600.0, ge=0, description="Younger is not asked about.")
+    hours: float = Field(default=24.0, gt=0, description="Older is not asked about.")
+
+
 class IntakeSettings(Group):
     """Identity, the clock, and how patiently a request waits to be recorded."""
 
@@ -72,6 +84,7 @@ class IntakeSettings(Group):
         default=256, ge=1, le=2_000, description="At most so many events share one commit."
     )
     canary: CanarySettings = CanarySettings()
+    ledger: LedgerSettings = LedgerSettings()
 
 
 class Settings(ProcessSettings):

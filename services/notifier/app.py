@@ -11,6 +11,7 @@ from chassis.clock import Clock, now
 from chassis.credentials import Credentials
 from chassis.database import Database
 from chassis.process import Service, Task
+from services.notifier.answer_ledger import asked
 from services.notifier.api import MailboxParts, create_router
 from services.notifier.bells import Bells
 from services.notifier.calendars import local_date, warm_up
@@ -41,7 +42,11 @@ def build(settings: Settings, database: Database, road: bus.Road, *, clock: Cloc
     router.include_router(
         bus.status_route(database, Credentials(Credential, database).authenticate, clock)
     )
-    heard = [*subscriptions(clock, bells, group), bus.hearing(SOURCE)]
+    heard = [
+        *subscriptions(clock, bells, group),
+        asked(clock, group.ledger),
+        bus.hearing(SOURCE),
+    ]
     watch = bus.Watch(
         SOURCE, database, road, [one.group for one in heard], clock,
         partial(measure, settings=group.status),

@@ -9,61 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Literal
+from datetime import timedelta
 from uuid import UUID
 
-from prometheus_client import Counter
-
-import bus
 from chassis.clock import Clock
 from chassis.database import Database, Session, after_commit
 from chassis.only_one import only_one
-from chassis.telemetry import logger
-from schemas.facts import LedgerGapFound
 from services.notifier.bells import Bells
 from services.notifier.mend_deliveries import START, Place, mend_unsent, mend_unsettled
-from services.notifier.report import SOURCE
 from services.notifier.settings import NotifierGroup
-
-log = logger("notifier.ledger")
-
-gaps_total = Counter("ledger_gaps_total", "Missed on the way of a notice, and mended", ["kind"])
+from services.notifier.tell_gap import Kind, tell_gap
 
 ONE_SWEEPS = 0x4C45_4447_4552_0001
 """The lock of the process that sweeps (ASCII "LEDGER")."""
-
-Kind = Literal["not-composed", "not-sent", "not-settled", "not-told"]
-NEXT: dict[Kind, str] = {
-    "not-composed": "the directory announces it again; look whether a backup was restored",
-    "not-sent": "queued again, or failed and escalated; look who changed the tables",
-    "not-settled": "let go and sent again with the same id; look for a stopped sender",
-    "not-told": "told again; look whether a backup was restored",
-}
-
-
-async def tell_gap(
-    session: Session,
-    kind: Kind,
-    notices: Sequence[UUID],
-    at: datetime,
-    asked_by: str | None = None,
-) -> None:
-    """Say that something was missed: a metric, a log line and a fact. Nothing if there is none."""
-    if not notices:
-        return
-    gaps_total.labels(kind).inc(len(notices))
-    log.error(
-        "ledger_gap_found",
-        kind=kind,
-        count=len(notices),
-        notices=[str(one) for one in notices[:10]],
-        next=NEXT[kind],
-    )
-    fact = LedgerGapFound(
-        service=SOURCE, kind=kind, at=at, asked_by=asked_by, notices=tuple(notices)
-    )
-    await bus.append(session, bus.fact_of(fact, SOURCE))
 
 
 class LedgerSweeper:

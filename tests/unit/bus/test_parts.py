@@ -1,11 +1,12 @@
-"""The state of a part: worse beyond a limit, well again below half of it, so that it never flaps."""
+"""The state of a part: worse beyond a limit, well again below half of it: it never flaps."""
 
 from __future__ import annotations
 
 import pytest
 
 from bus.ends import Ends
-from bus.parts import Limits, Measure, State, judge
+from bus.parts import Limits, Measure, judge
+from schemas.status import State
 
 LIMITS = Limits(slow=30, behind=300, stopped=120)
 
