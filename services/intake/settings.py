@@ -44,7 +44,7 @@ class CanarySettings(Group):
     @property
     def is_on(self) -> bool:
         """Whether it was set up."""
-        return self.sender_key is not None
+        return bool(self.sender_key)
 
 
 class LedgerSettings(Group):
