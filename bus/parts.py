@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import get_args
 
 from prometheus_client import Gauge
@@ -20,6 +20,9 @@ from schemas.status import Part, State, Status
 part_state = Gauge(
     "service_part_state", "0 ok, 1 slow, 2 behind, 3 paused, 4 stopped", ["service", "what"]
 )
+
+SILENT = timedelta(seconds=30)
+"""A part is measured every few seconds."""
 
 _RANK: dict[State, int] = {state: rank for rank, state in enumerate(get_args(State))}
 
@@ -140,7 +143,6 @@ async def hear_part(
     since: datetime,
     *,
     limit: float | None = None,
-    oldest_seconds: float | None = None,
 ) -> None:
     """Keep what another service said of its own part; an older word changes nothing."""
     await session.execute(
@@ -151,26 +153,32 @@ async def hear_part(
             "state": state,
             "since": since,
             "limit": limit,
-            "oldest": oldest_seconds,
         },
     )
 
 
 async def read_status(session: Session, at: datetime) -> Status:
-    """Every part that is known here, the worst first."""
-    parts = tuple(
-        Part(
-            service=row.service,
-            what=row.what,
-            state=row.state,
-            since=row.since,
-            count=row.waiting,
-            oldest_seconds=row.oldest_seconds,
-            limit=row.limit_used,
-            measured_at=row.measured_at,
+    """Every part that is known here, the worst first.
+
+    A part that is measured here and was not for half a minute has stopped with its service. Of one
+    that another service told of, the last word stands.
+    """
+    known = []
+    for row in await session.execute(_READ):
+        silent = not row.heard and row.measured_at < at - SILENT
+        known.append(
+            Part(
+                service=row.service,
+                what=row.what,
+                state="stopped" if silent else row.state,
+                since=row.measured_at if silent else row.since,
+                count=row.waiting,
+                oldest_seconds=row.oldest_seconds,
+                limit=SILENT.total_seconds() if silent else row.limit_used,
+                measured_at=row.measured_at,
+            )
         )
-        for row in await session.execute(_READ)
-    )
+    parts = tuple(sorted(known, key=lambda one: -_RANK[one.state]))
     return Status(state=parts[0].state if parts else "ok", at=at, parts=parts)
 
 
@@ -186,20 +194,18 @@ _KEEP = text("""
         on conflict (service, what) do update
        set state = excluded.state, waiting = excluded.waiting,
            oldest_seconds = excluded.oldest_seconds, limit_used = excluded.limit_used,
-           measured_at = excluded.measured_at,
+           measured_at = excluded.measured_at, heard = false,
            since = case when part.state = excluded.state then part.since
                         else excluded.since end""")
 
 _HEAR = text("""
-    insert into bus.part (service, what, state, since, oldest_seconds, limit_used, measured_at)
-    values (:service, :what, :state, :since, :oldest, :limit, :since)
+    insert into bus.part (service, what, state, since, limit_used, measured_at, heard)
+    values (:service, :what, :state, :since, :limit, :since, true)
         on conflict (service, what) do update
        set state = excluded.state, since = excluded.since, limit_used = excluded.limit_used,
-           oldest_seconds = excluded.oldest_seconds, measured_at = excluded.measured_at
+           measured_at = excluded.measured_at
      where part.since < excluded.since""")
 
 _READ = text("""
-    select service, what, state, since, waiting, oldest_seconds, limit_used, measured_at
-      from bus.part
-     order by array_position(array['stopped', 'paused', 'behind', 'slow', 'ok'], state),
-              service, what""")
+    select service, what, state, since, waiting, oldest_seconds, limit_used, measured_at, heard
+      from bus.part order by service, what""")

@@ -44,12 +44,14 @@ async def test_a_stopped_notifier_is_noticed_and_its_return_too(
         assert noticed < LATE_SECONDS + 2.5
         assert (await said(fleet.database))[-1][1]["reached"] == "accepted"
         await _metric(fleet, "canary_late 1.0")
+        await eventually(lambda: _status_of_canary(fleet, "behind"), 15.0, "the status says so")
 
         notifier.start()
         await notifier.ready()
         started = time.monotonic()
         await _says(fleet, *before, "canary.late", "canary.returned")
         print(f"started again; back after {time.monotonic() - started:.1f} s")
+        await eventually(lambda: _status_of_canary(fleet, "ok"), 15.0, "the status is well")
         await asyncio.gather(_nobody_else_was_told(fleet), _nothing_is_late(fleet))
 
 
@@ -60,6 +62,15 @@ async def _says(fleet: Fleet, *types: str) -> None:
         return [one for one, _ in await said(fleet.database)] == list(types)
 
     await eventually(heard, 30.0, f"the canary says {types}")
+
+
+async def _status_of_canary(fleet: Fleet, state: str) -> bool:
+    """What a sender reads from intake, while the notifier is away too."""
+    async with httpx.AsyncClient(headers={"Authorization": fleet.authorization}) as client:
+        parts = (await client.get(f"{fleet.intake.url}/v1/status")).json()["parts"]
+    return ("intake", "canary", state) in {
+        (one["service"], one["what"], one["state"]) for one in parts
+    }
 
 
 async def _is_well(fleet: Fleet) -> bool:

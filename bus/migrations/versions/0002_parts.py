@@ -15,6 +15,7 @@ _STATEMENTS = (
         oldest_seconds float8,
         limit_used float8,
         measured_at timestamptz not null,
+        heard boolean not null default false,
         primary key (service, what))""",
     # Measured every few seconds: room on the page keeps the updates in place.
     "alter table bus.part set (fillfactor = 50)",

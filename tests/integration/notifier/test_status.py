@@ -17,6 +17,7 @@ from sqlalchemy import TextClause, text
 import bus
 from bus import BusSettings
 from bus.held import hold
+from bus.parts import hear_part, read_status
 from chassis import outbound
 from chassis.clock import now
 from chassis.database import Database
@@ -227,6 +228,20 @@ async def test_any_partner_reads_the_status_and_nobody_else(database: Database) 
         one["what"] for one in found["parts"]
     }
     assert "urn-900777" not in answer.text
+
+
+async def test_a_part_that_nobody_measures_any_more_has_stopped(database: Database) -> None:
+    clock = SetClock(now())
+    await watch(database, clock).measure_once()
+    async with database.transaction() as session:
+        await hear_part(session, "intake", "canary", "ok", clock())
+        assert (await read_status(session, clock())).state == "ok"
+        clock.forward(seconds=31)
+        found = await read_status(session, clock())
+    states = {(one.service, one.what): one.state for one in found.parts}
+    assert states["notifier", "deliveries"] == "stopped", "the notifier is away"
+    assert states["intake", "canary"] == "ok", "told once a change, by another database"
+    assert found.state == "stopped"
 
 
 async def test_what_another_service_says_of_itself_is_kept_and_an_older_word_changes_nothing(
