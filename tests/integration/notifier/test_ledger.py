@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from datetime import timedelta
@@ -106,6 +107,16 @@ async def test_a_lost_delivery_is_queued_again_and_said_once(database: Database)
     assert (row.state, row.right, row.settled_at) == ("waiting", True, None)
     assert await sweep(database) == 0, "found twice"
     assert len(await gaps(database)) == 1
+
+
+async def test_two_sweeps_at_once_mend_and_say_it_once(database: Database) -> None:
+    ids = await composed(database, 2)
+    await break_rows(database, "delete from notifier.delivery")
+    whole = SETTINGS.model_copy(update={"ledger": LedgerSettings(unsent_seconds=0.0)})
+    sweepers = [LedgerSweeper(database, Bells(), now, whole) for _ in range(3)]
+    mended = await asyncio.gather(*(one.sweep_once() for one in sweepers))
+    assert sum(mended) == 2
+    assert sorted(one for _, found in await gaps(database) for one in found) == names(ids)
 
 
 @pytest.mark.parametrize("state", ["done", "failed", "cancelled"])
