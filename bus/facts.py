@@ -82,6 +82,21 @@ class Park(BusError):  # noqa: N818 - the same
         self.reason = reason
 
 
+class Backlog(NamedTuple):
+    """What a group has not handled yet.
+
+    Attributes:
+        waiting: how many facts, at most some thousand; None while its reader cannot be asked.
+        oldest_seconds: for how long the first of them waits.
+        still_seconds: for how long the group's mark has not moved.
+    """
+
+    group: str
+    waiting: int | None
+    oldest_seconds: float
+    still_seconds: float
+
+
 Handler = Callable[[Session, Sequence[Fact]], Awaitable[None]]
 """Handles facts in order inside one transaction; on any exception all of it is rolled back and
 each fact is given alone."""

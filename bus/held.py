@@ -174,6 +174,17 @@ async def list_parked(session: Session, group: str | None = None) -> list[tuple[
     return [(row.group_name, _held(row)) for row in rows]
 
 
+async def count_parked(session: Session, groups: Sequence[str]) -> tuple[int, float]:
+    """How many messages of these groups are parked, and for how many seconds the oldest."""
+    rows = await session.execute(
+        text("""select count(*), coalesce(extract(epoch from clock_timestamp() - min(held_at)), 0)
+                  from bus.held where group_name = any(:groups) and state = 'parked'"""),
+        {"groups": list(groups)},
+    )
+    count, oldest = rows.one()
+    return int(count), float(oldest)
+
+
 async def replay(session: Session, group: str, fact_id: UUID | None = None) -> int:
     """Let parked messages go on, behind whatever of their key waits; returns how many."""
     done = await session.execute(

@@ -25,7 +25,8 @@ from prometheus_client import Counter
 from bus.connections import connections_closed
 from bus.consume import Consumer
 from bus.deadline import within
-from bus.facts import Fact, Subscription
+from bus.ends import Ends
+from bus.facts import Backlog, Fact, Subscription
 from bus.settings import BusSettings
 from chassis.clock import now
 from chassis.database import Database
@@ -54,6 +55,8 @@ class KafkaReader:
         self._consumer = Consumer(subscription, database, settings)
         self._subscription = subscription
         self._settings = settings
+        self._client: AIOKafkaConsumer | None = None
+        self._ends = Ends()
 
     async def run(self) -> None:
         """Join, poll, handle, commit."""
@@ -79,6 +82,7 @@ class KafkaReader:
                 [settings.topic_prefix + topic for topic in self._subscription.topics],
                 listener=_Assigned(client, self._subscription.group),
             )
+            self._client = client
             while True:
                 holding = await self._consumer.retry_due()
                 if self._subscription.linger_seconds:
@@ -102,7 +106,27 @@ class KafkaReader:
                     client, {place: rows[-1].offset + 1 for place, rows in records.items()}
                 )
         finally:
+            self._client = None
             await _stop(client)
+
+    async def backlog(self) -> Backlog:
+        """What is on every partition and not committed by anybody of the group."""
+        client = self._client
+        if client is None:
+            return self._ends.unknown(self._subscription.group)
+        places = [
+            TopicPartition(name, partition)
+            for topic in self._subscription.topics
+            for name in [self._settings.topic_prefix + topic]
+            for partition in client.partitions_for_topic(name) or ()
+        ]
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                ends = await client.end_offsets(places)
+                committed = {place: await client.committed(place) or 0 for place in places}
+        except (KafkaError, TimeoutError, IllegalStateError):
+            return self._ends.unknown(self._subscription.group)
+        return self._ends.compare(self._subscription.group, ends, committed)
 
     async def _commit(self, client: AIOKafkaConsumer, offsets: dict[TopicPartition, int]) -> None:
         """Commit what is still ours; what another owns now, it reads again and has seen."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -44,6 +45,15 @@ _READ = text("""
     select position, id, type, topic, key, payload, source, at, traceparent from bus.log
      where position > :after and position <= :safe and topic = any(:topics)
      order by position limit :limit""")
+
+_ENDS = text("select min(position), max(position) from bus.log")
+_AT = text("""
+    select at from bus.log where position >= :position order by position limit 1""")
+_SAID = text("""
+    select id, type, topic, key, payload, source, at, traceparent from (
+        select * from bus.log where position >= :low order by position limit :most) l
+     where l.at <= :until and l.type = :kind and l.key = :key order by l.position""")
+MOST_SEARCHED = 100_000
 
 # Between two looks while an appender is still open, and at the least between any two.
 _OPEN_APPENDER_SECONDS = 0.002
@@ -204,6 +214,30 @@ class LogWatch:
         return await psycopg.AsyncConnection.connect(
             self._conninfo, autocommit=True, application_name=f"bus-{purpose}", connect_timeout=5
         )
+
+
+async def read_said(
+    session: Session, kind: str, key: str, since: datetime, until: datetime
+) -> list[Fact]:
+    """Facts of a type and key that this database's log took in between two times, in order.
+
+    For repairs: positions grow with time, so the first is found by halving, by the primary key.
+    """
+    low, high = (await session.execute(_ENDS)).one()
+    if high is None:
+        return []
+    while low < high:
+        middle = (low + high) // 2
+        at = (await session.execute(_AT, {"position": middle})).scalar()
+        if at is None or at >= since:
+            high = middle
+        else:
+            low = middle + 1
+    rows = await session.execute(
+        _SAID, {"low": low, "until": until, "kind": kind, "key": key, "most": MOST_SEARCHED}
+    )
+    return [Fact(row.id, row.type, row.topic, row.key, bytes(row.payload), row.source, row.at,
+                 row.traceparent) for row in rows]  # fmt: skip
 
 
 async def read_log(

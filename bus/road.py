@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
-from bus.facts import Subscription
+from bus.facts import Backlog, Subscription
 from bus.kafka import KafkaReader, check_broker, make_topics
 from bus.log import LogWatch
 from bus.relay import Relay
@@ -28,6 +28,7 @@ class Road:
         self._topics = tuple(topics)
         self._watch = LogWatch(database, settings)
         self._database = database
+        self._readers: dict[str, KafkaReader | SqlReader] = {}
 
     @property
     def on_kafka(self) -> bool:
@@ -51,8 +52,15 @@ class Road:
                 if self.on_kafka
                 else SqlReader(one, database, self._watch, self.settings)
             )
+            self._readers[one.group] = reader
             tasks.append(Task(f"bus-read-{one.group}", reader.run))
         return tasks
+
+    async def backlogs(self, groups: Collection[str]) -> list[Backlog]:
+        """What those of these groups that are read in this process have not handled yet."""
+        return [
+            await reader.backlog() for group, reader in self._readers.items() if group in groups
+        ]
 
     def checks(self) -> list[Check]:
         """What must answer for the road to be open."""

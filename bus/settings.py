@@ -25,6 +25,15 @@ class BusSettings(Group):
         default=10.0, description="Deadline of one relayed chunk; below the request time-out."
     )
 
+    watch_seconds: float = Field(default=5.0, gt=0, description="How often each part is measured.")
+    slow_seconds: float = Field(
+        default=30.0, gt=0, description="What waits longer makes its part slow …"
+    )
+    behind_seconds: float = Field(default=300.0, gt=0, description="… behind …")
+    stopped_seconds: float = Field(
+        default=120.0, gt=0, description="… or stopped, when nothing moved for so long."
+    )
+
     @property
     def kafka_servers(self) -> str | None:
         """The bootstrap servers, or None on the embedded log."""

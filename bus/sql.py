@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from sqlalchemy import text
 
 from bus.consume import Consumer, Overtaken
-from bus.facts import Fact, Subscription
+from bus.facts import Backlog, Fact, Subscription
 from bus.held import Move
 from bus.log import LogWatch
 from bus.settings import BusSettings
@@ -31,6 +31,20 @@ _READ = """
          order by position limit %(limit)s) l on true
      where c.reader = %(reader)s order by l.position"""
 
+# From behind what this process has looked through: a cursor does not move over what is skipped.
+_BACKLOG = """
+    select count(l.at),
+           coalesce(extract(epoch from clock_timestamp() - min(l.at)), 0)::float8,
+           extract(epoch from clock_timestamp() - min(c.moved_at))::float8
+      from bus.cursors c left join lateral (
+        select at from bus.log
+         where position > greatest(c.position, %(scanned)s)
+           and topic = any(%(topics)s::text[]) and type <> all(%(skips)s::text[])
+           and source <> %(skips_source)s
+         order by position limit %(most)s) l on true
+     where c.reader = %(reader)s"""
+
+MOST_COUNTED = 10_000
 STAND_BY_SECONDS = 0.25
 _WAIT_SECONDS = 1.0
 _WAIT_HOLDING_SECONDS = 0.1
@@ -74,6 +88,17 @@ class SqlReader:
             await self._watch.beyond(self._scanned, wait, self._subscription)
             if self._subscription.linger_seconds:
                 await asyncio.sleep(self._subscription.linger_seconds)
+
+    async def backlog(self) -> Backlog:
+        """What is in the log and not handled."""
+        async with self._database.reading() as session, session.driving() as driver:
+            cursor = await driver.execute(
+                _BACKLOG, {**self._asked, "scanned": self._scanned, "most": MOST_COUNTED}
+            )
+            row = await cursor.fetchone()
+        if row is None or row[2] is None:
+            return Backlog(self._group, None, 0.0, 0.0)
+        return Backlog(self._group, int(row[0]), max(0.0, row[1]), max(0.0, row[2]))
 
     async def read_once(self) -> bool:
         """Handle one batch; True when there may be more at once."""

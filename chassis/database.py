@@ -75,9 +75,10 @@ class Database:
             return engine
 
         self.engine = make_engine(pool_size=settings.pool_size)
-        # A pool of its own: to switch a connection to and fro costs as much as a statement.
+        # A pool of its own: to switch a connection to and fro costs as much as a statement. Whoever
+        # holds a lock for long (`only_one`) holds one of it, and reads by another meanwhile.
         self._autocommit = make_engine(
-            pool_size=max(1, settings.pool_size // 2), isolation_level="AUTOCOMMIT"
+            pool_size=max(4, settings.pool_size // 2), isolation_level="AUTOCOMMIT"
         )
 
     @asynccontextmanager

@@ -18,6 +18,8 @@ from sqlmodel import Field, SQLModel
 
 from chassis.database import Session
 
+MOST_COUNTED = 10_000
+
 WAITING, CLAIMED, DONE, FAILED, CANCELLED = "waiting", "claimed", "done", "failed", "cancelled"
 _WOKEN_AT_ONCE = 1000
 """How many rested rows one claim makes ready: each is an index entry, and a claim is short."""
@@ -214,6 +216,20 @@ async def next_due_seconds(
     )
     seconds = found.scalar()
     return None if seconds is None else max(0.0, float(seconds))
+
+
+async def measure(session: Session, table: type[OutboundRow]) -> tuple[int, float]:
+    """How many are on the queue (at most some thousand are counted), and for how many seconds the
+    first of them is due and taken by nobody."""
+    found: Any = await session.execute(
+        text(f"""
+            select count(*), coalesce(extract(epoch from clock_timestamp() - min(due)), 0)
+              from (select case state when 'waiting' then due_at else claimed_until end as due
+                      from {_name(table)} where settled_at is null
+                     order by due_at limit {MOST_COUNTED}) q""")
+    )
+    waiting, overdue = found.one()
+    return int(waiting), max(0.0, float(overdue))
 
 
 def _name(table: type[OutboundRow]) -> str:

@@ -28,6 +28,7 @@ _TOPIC_TEXTS = {
     "addressed": "For one child of one event: who must know; and what a person must decide.",
     "notices": "What happened to each notice.",
     "organisations": "What the directory knows of each organisation.",
+    "status": "How the parts of the bus do: what is late, the canary, and the ledger's gaps.",
 }
 
 

@@ -25,7 +25,7 @@ from services.directory.settings import Settings as OfDirectory
 from services.health_broker import app as health_broker
 from services.health_broker.settings import Settings as OfHealthBroker
 from services.intake import app as intake
-from services.intake.settings import IntakeSettings
+from services.intake.settings import CanarySettings, IntakeSettings
 from services.intake.settings import Settings as OfIntake
 from services.notifier import app as notifier
 from services.notifier.settings import NotifierGroup, SendSettings
@@ -48,6 +48,7 @@ class Wiring:
     link_sharing: Mapping[str, frozenset[str]] = field(default_factory=dict)
     bus: BusSettings = field(default_factory=BusSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
+    canary: CanarySettings = field(default_factory=CanarySettings)
 
 
 def build_services(wiring: Wiring) -> list[Service]:
@@ -62,7 +63,9 @@ def build_services(wiring: Wiring) -> list[Service]:
         database=reached_as("intake"),
         bus=wiring.bus,
         http=wiring.http,
-        intake=IntakeSettings(identity_secret=SecretStr(wiring.identity_secret)),
+        intake=IntakeSettings(
+            identity_secret=SecretStr(wiring.identity_secret), canary=wiring.canary
+        ),
     )
     of_directory = OfDirectory(
         database=reached_as("directory"),
@@ -82,7 +85,8 @@ def build_services(wiring: Wiring) -> list[Service]:
     )
     return [
         Service("bus", APIRouter(), road.tasks(), road.checks(), [log]),
-        intake.build(of_intake, _open(of_intake, "intake"), road),
+        # The notifier answers for both: on a laptop every agency has a key there.
+        intake.build(of_intake, _open(of_intake, "intake"), road, answers_status=False),
         directory.build(of_directory, _open(of_directory, "directory"), road),
         notifier.build(of_notifier, _open(of_notifier, "notifier"), road),
         health_broker.build(of_health_broker, _open(of_health_broker, "health-broker"), road),

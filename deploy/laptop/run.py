@@ -14,6 +14,7 @@ from chassis.database import Database
 from chassis.process import serve
 from chassis.settings import DatabaseSettings, HttpSettings, LogSettings
 from chassis.telemetry import configure_logs
+from deploy import canary
 from deploy.laptop import show
 from deploy.laptop.app import Wiring, build_services, create_api
 from deploy.laptop.demo_recipients import connect_recipients, start_peers
@@ -29,6 +30,7 @@ from deploy.laptop.settings import LaptopSettings
 from deploy.migrate import migrate_everything
 from schemas.facts import TOPICS
 from services.intake.identify import Identifier
+from services.intake.settings import CanarySettings
 
 DATABASE = "safeguarding"
 
@@ -78,12 +80,14 @@ async def run_everything(
         peers = await stack.enter_async_context(start_peers(settings.peer_port))
         await connect_recipients(owner, keys, receiver, peers)
         http = HttpSettings(port=settings.port)
+        walks = await canary.set_up(owner, f"http://{http.host}:{http.port}")
         wiring = Wiring(
             url_of=lambda service: postgres.url(DATABASE, f"sgb_{service}"),
             identity_secret=keys.identity_secret,
             areas=frozenset({OWN_MASH}),
             bus=bus,
             http=http,
+            canary=CanarySettings(**walks),
         )
         services = build_services(wiring)
         shown = _show(settings, place, keys)

@@ -44,14 +44,28 @@ from schemas.facts.resolutions import (
     ResolutionOverdue,
     ResolutionUndone,
 )
+from schemas.facts.status import (
+    STATUS_FACTS,
+    AskedNotice,
+    CanaryLate,
+    CanaryReturned,
+    LedgerAsked,
+    LedgerGapFound,
+    ServiceStateChanged,
+    StatusFact,
+)
 
 __all__ = [
     "FACTS",
     "FINDING_FACTS",
     "NOTICE_FACTS",
+    "STATUS_FACTS",
     "TOPICS",
     "Addressee",
     "AnyFact",
+    "AskedNotice",
+    "CanaryLate",
+    "CanaryReturned",
     "ChildIdentity",
     "ClockMissed",
     "EventAccepted",
@@ -61,6 +75,8 @@ __all__ = [
     "Evidence",
     "Finding",
     "Flag",
+    "LedgerAsked",
+    "LedgerGapFound",
     "NoticeAcknowledged",
     "NoticeDelivered",
     "NoticeEscalated",
@@ -84,10 +100,12 @@ __all__ = [
     "ResolutionOverdue",
     "ResolutionUndone",
     "Sender",
+    "ServiceStateChanged",
+    "StatusFact",
     "notice_id",
 ]
 
-TOPICS = ("events", "addressed", "notices", "organisations")
+TOPICS = ("events", "addressed", "notices", "organisations", "status")
 """Every topic of the bus; made at deployment, never automatically."""
 
 _ALL: tuple[type[AnyFact], ...] = (
@@ -103,6 +121,7 @@ _ALL: tuple[type[AnyFact], ...] = (
     OrganisationRecorded,
     ClockMissed,
     *NOTICE_FACTS,
+    *STATUS_FACTS,
 )
 
 FACTS: dict[str, type[AnyFact]] = {fact.fact_type: fact for fact in _ALL}

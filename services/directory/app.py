@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from bus import Road
+from bus import Road, Watch
 from chassis.credentials import Credentials
 from chassis.database import Database
 from chassis.process import Service
+from services.directory.announce_again import hear_gaps
 from services.directory.api import create_router
+from services.directory.ask_ledger import ledger_task
 from services.directory.finding_api import create_finding_router
 from services.directory.keep_keys import keys_task
 from services.directory.key_adults import key_task
 from services.directory.learn_matcher import learn_task
 from services.directory.listen import subscribe
-from services.directory.partnership import Partnership
+from services.directory.partnership import SOURCE, Partnership
 from services.directory.policy import read_policy
 from services.directory.report_duplicates import duplicates_task
 from services.directory.settings import Settings
@@ -36,11 +38,14 @@ def build(settings: Settings, database: Database, road: Road) -> Service:
     router.include_router(create_undo_router(database, partnership, credentials))
     router.include_router(create_finding_router(database, partnership, credentials))
     router.include_router(create_try_router(database, partnership, credentials))
+    heard = [subscribe(partnership), hear_gaps(partnership)]
     return Service(
         "directory",
         router,
         tasks=[
-            *road.readers(database, subscribe(partnership)),
+            *road.readers(database, *heard),
+            Watch(SOURCE, database, road, [one.group for one in heard], partnership.clock).task(),
+            ledger_task(database, partnership),
             *sweep_tasks(database, partnership),
             keys_task(database, partnership),
             learn_task(database, partnership),

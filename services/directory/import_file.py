@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from chassis.database import Database, Session
+from chassis.only_one import only_one
 from schemas.organisations import Organisation
 from services.directory.import_fields import BadField, ChildLine
 from services.directory.listen import publish
-from services.directory.only_one import only_one
 from services.directory.partnership import Partnership
 from services.directory.read_file import Options, Source, UnknownFileError, open_source
 from services.directory.record_organisation import record_organisations

@@ -12,9 +12,9 @@ from functools import partial
 from sqlalchemy import text
 
 from chassis.database import Database
+from chassis.only_one import only_one
 from chassis.process import Task
 from chassis.telemetry import logger
-from services.directory.only_one import only_one
 from services.directory.partnership import Partnership
 from services.directory.person_text import VERSION
 from services.directory.spread_keys import ONE_SPREADS, spread_keys

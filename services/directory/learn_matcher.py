@@ -13,11 +13,11 @@ from typing import NamedTuple
 from sqlalchemy import text
 
 from chassis.database import Database, Session
+from chassis.only_one import only_one
 from chassis.process import Task
 from chassis.telemetry import logger
 from services.directory.matcher import keep_learnt
 from services.directory.measure_register import measure_register
-from services.directory.only_one import only_one
 from services.directory.partnership import Partnership
 from services.directory.person_text import VERSION
 

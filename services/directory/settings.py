@@ -11,6 +11,17 @@ from bus import BusSettings
 from chassis.settings import Group, ProcessSettings
 
 
+class LedgerSettings(Group):
+    """How the notifier is asked whether what was addressed is there."""
+
+    sweep_seconds: float = Field(default=15.0, gt=0)
+    page_size: int = Field(default=500, ge=1, le=5000)
+    age_seconds: float = Field(default=600.0, ge=0, description="Younger is not asked about.")
+    recent_hours: float = Field(default=2.0, gt=0, description="These again and again …")
+    rest_seconds: float = Field(default=300.0, ge=0, description="… at most once in so long.")
+    days: float = Field(default=7.0, gt=0, description="Older is not asked about.")
+
+
 class DirectorySettings(Group):
     """The partnership's own choices; the policy table itself is `policy.toml`."""
 
@@ -53,6 +64,7 @@ class DirectorySettings(Group):
         default=60, ge=0, description="Dry runs of the matcher by one reviewer's key …"
     )
     tries_within: timedelta = Field(default=timedelta(hours=1), description="… within this time.")
+    ledger: LedgerSettings = LedgerSettings()
     sweep_seconds: float = Field(default=5.0, gt=0, description="How often clocks are looked at.")
 
 

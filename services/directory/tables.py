@@ -185,6 +185,19 @@ class Addressed(SQLModel, table=True):
     withdrawn_because: str | None = None
 
 
+class AnnouncedAgain(SQLModel, table=True):
+    """What the notifier did not have, and how often it was announced again."""
+
+    metadata = metadata
+    __tablename__ = "announced_again"
+    __table_args__ = _OPTIONS
+
+    receipt: UUID = Field(primary_key=True)
+    child_id: UUID = Field(primary_key=True)
+    times: int
+    announced_at: datetime = Field(sa_type=_At)
+
+
 class Resolution(SQLModel, table=True):
     """A question to a person, with its clock, and the answer."""
 
@@ -265,6 +278,7 @@ TABLES: tuple[type[SQLModel], ...] = (
     Moved,
     Event,
     Addressed,
+    AnnouncedAgain,
     Resolution,
     Tombstone,
     Episode,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import bus
 from bus import Road
 from chassis.clock import Clock, now
 from chassis.credentials import Credentials
@@ -9,8 +12,12 @@ from chassis.database import Database
 from chassis.health import Check
 from chassis.process import Service, Task
 from services.intake import api, listen
+from services.intake.ask_ledger import SOURCE, ledger_task
+from services.intake.canary import Canary
+from services.intake.canary_receiver import canary_routes
 from services.intake.identify import Identifier
 from services.intake.judge import Judge
+from services.intake.measure import measure
 from services.intake.record import GroupRecorder, Recorder
 from services.intake.settings import Settings
 from services.intake.tables import Credential
@@ -22,24 +29,47 @@ def build(
     road: Road,
     recorder: Recorder | None = None,
     clock: Clock = now,
+    *,
+    answers_status: bool = True,
 ) -> Service:
-    """Intake as a service. A recorder that is given takes the place of the one that commits."""
+    """Intake as a service. A recorder that is given takes the place of the one that commits.
+
+    `answers_status` is False in a process where another service answers `GET /v1/status`.
+    """
     identifier = Identifier(settings.intake.identity_secret.get_secret_value())
     tasks: list[Task] = []
     if recorder is None:
         recorder = committing = GroupRecorder(database, identifier, settings.intake, clock)
         tasks.append(Task("intake-record", committing.run))
+    credentials = Credentials(Credential, database)
     router = api.routes(
-        Credentials(Credential, database),
+        credentials,
         Judge(identifier, settings.intake.clock_skew_seconds),
         recorder,
         database,
         clock,
     )
+    canary = settings.intake.canary
+    if canary.is_on:
+        secrets = [secret.get_secret_value() for secret in canary.webhook_secrets]
+        router.include_router(canary_routes(secrets, database, clock))
+        tasks.append(Task("intake-canary", Canary(database, canary, settings.own_url, clock).run))
+    if answers_status:
+        router.include_router(bus.status_route(database, credentials.authenticate, clock))
+    heard = [listen.subscription(), bus.hearing(SOURCE)]
+    watch = bus.Watch(
+        SOURCE, database, road, [one.group for one in heard], clock,
+        partial(measure, settings=canary),
+    )  # fmt: skip
     return Service(
         "intake",
         router,
-        tasks=[*tasks, *road.readers(database, listen.subscription())],
+        tasks=[
+            *tasks,
+            *road.readers(database, *heard),
+            watch.task(),
+            ledger_task(database, clock, settings.intake.ledger),
+        ],
         checks=[Check("intake-database", database.check)],
         databases=[database],
     )

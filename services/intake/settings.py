@@ -2,10 +2,61 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
 
 from bus import BusSettings
 from chassis.settings import Group, ProcessSettings
+
+
+class CanarySettings(Group):
+    """The canary's three secrets, and how it judges. Without them it is off."""
+
+    sender_key: SecretStr | None = Field(
+        default=None, description="The key of `canary-police`, with which it posts."
+    )
+    recipient_key: SecretStr | None = Field(
+        default=None, description="The key with which its receivers read and acknowledge."
+    )
+    webhook_secrets: tuple[SecretStr, ...] = Field(
+        default=(), description="The signing secrets of its endpoints, `whsec_…`."
+    )
+    intake_url: str = Field(
+        default="", description="Where it posts, as agencies do; empty: this process."
+    )
+    notices_url: str = Field(
+        default="", description="Where it reads notices, as recipients do; empty: this process."
+    )
+    every_seconds: float = Field(default=300.0, gt=0)
+    late_seconds: float = Field(
+        default=60.0, gt=0, description="Not back after so long: an alert, a fact, a status."
+    )
+    look_seconds: float = Field(default=1.0, gt=0, description="How often it looks how far it is.")
+
+    @model_validator(mode="after")
+    def _all_or_none(self) -> Self:
+        given = [bool(self.sender_key), bool(self.recipient_key), bool(self.webhook_secrets)]
+        if any(given) != all(given):
+            raise ValueError("the canary needs both keys and the webhook secrets, or none of them")
+        return self
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it was set up."""
+        return bool(self.sender_key)
+
+
+class LedgerSettings(Group):
+    """How the notifier is asked whether senders were told of everything."""
+
+    sweep_seconds: float = Field(default=15.0, gt=0)
+    page_size: int = Field(default=200, ge=1, le=2000, description="Events of one page.")
+    rest_seconds: float = Field(
+        default=900.0, ge=0, description="A round through every agency begins at most so often."
+    )
+    age_seconds: float = Field(default=600.0, ge=0, description="Younger is not asked about.")
+    hours: float = Field(default=24.0, gt=0, description="Older is not asked about.")
 
 
 class IntakeSettings(Group):
@@ -32,6 +83,8 @@ class IntakeSettings(Group):
     group_size: int = Field(
         default=256, ge=1, le=2_000, description="At most so many events share one commit."
     )
+    canary: CanarySettings = CanarySettings()
+    ledger: LedgerSettings = LedgerSettings()
 
 
 class Settings(ProcessSettings):
@@ -39,6 +92,12 @@ class Settings(ProcessSettings):
 
     bus: BusSettings = BusSettings()
     intake: IntakeSettings
+
+    @property
+    def own_url(self) -> str:
+        """How others reach this process."""
+        base = self.http.public_url or f"http://{self.http.host}:{self.http.port}"
+        return base.rstrip("/")
 
 
 KNOWN_GROUPS = frozenset(

@@ -204,3 +204,41 @@ class FindingRow(Row, table=True):
     raised_at: datetime | None = _time()
     answered_at: datetime | None = _time()
     withdrawn_at: datetime | None = _time()
+
+
+class CanaryTrip(Row, table=True):
+    """One synthetic incident and how far it came; see `services.intake.canary`."""
+
+    __tablename__ = "canary_trip"
+    __table_args__ = _IN_SCHEMA
+
+    id: str = Field(primary_key=True)
+    receipt: UUID | None = None
+    posted_at: datetime = Field(sa_type=DateTime(timezone=True))
+    accepted_at: datetime | None = _time()
+    delivered_at: datetime | None = _time()
+    acknowledged_at: datetime | None = _time()
+    returned_at: datetime | None = _time()
+
+
+class CanaryNotice(Row, table=True):
+    """A webhook that came to the canary's receiver, until it is acknowledged."""
+
+    __tablename__ = "canary_notice"
+    __table_args__ = _IN_SCHEMA
+
+    notice: UUID = Field(primary_key=True)
+    received_at: datetime = Field(sa_type=DateTime(timezone=True))
+    receipt: UUID | None = None
+    acknowledged_at: datetime | None = _time()
+
+
+class CanaryState(Row, table=True):
+    """One row: whether the canary is late or returns in time, and since when."""
+
+    __tablename__ = "canary_state"
+    __table_args__ = _IN_SCHEMA
+
+    only: bool = Field(default=True, primary_key=True)
+    state: str
+    since: datetime = Field(sa_type=DateTime(timezone=True))

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from fastapi import APIRouter
+
 import bus
 from chassis.clock import Clock, now
+from chassis.credentials import Credentials
 from chassis.database import Database
 from chassis.process import Service, Task
+from services.notifier.answer_ledger import asked
 from services.notifier.api import MailboxParts, create_router
 from services.notifier.bells import Bells
 from services.notifier.calendars import local_date, warm_up
@@ -13,9 +19,13 @@ from services.notifier.channels.webhook import WebhookChannel
 from services.notifier.deliver import Deliverer
 from services.notifier.escalate import Escalator
 from services.notifier.listen import subscriptions
+from services.notifier.measure import measure
+from services.notifier.report import SOURCE
 from services.notifier.rules import read_rules
 from services.notifier.settings import Settings
 from services.notifier.show_again import Shower
+from services.notifier.sweep_ledger import LedgerSweeper
+from services.notifier.tables import Credential
 
 
 def build(settings: Settings, database: Database, road: bus.Road, *, clock: Clock = now) -> Service:
@@ -27,15 +37,33 @@ def build(settings: Settings, database: Database, road: bus.Road, *, clock: Cloc
     channel = WebhookChannel(group.send, settings.notices_url, clock)
     deliverer = Deliverer(database, channel, bells, clock, group)
     escalator = Escalator(database, bells, clock, group)
-    router = create_router(MailboxParts(database, bells, clock, group, settings.notices_url))
+    ledger = LedgerSweeper(database, bells, clock, group)
+    router = APIRouter()
+    router.include_router(
+        create_router(MailboxParts(database, bells, clock, group, settings.notices_url))
+    )
+    router.include_router(
+        bus.status_route(database, Credentials(Credential, database).authenticate, clock)
+    )
+    heard = [
+        *subscriptions(clock, bells, group),
+        asked(clock, group.ledger),
+        bus.hearing(SOURCE),
+    ]
+    watch = bus.Watch(
+        SOURCE, database, road, [one.group for one in heard], clock,
+        partial(measure, settings=group.status),
+    )  # fmt: skip
     return Service(
         "notifier",
         router,
         tasks=[
             Task("notifier-deliver", deliverer.run),
             Task("notifier-escalate", escalator.run),
-            *road.readers(database, *subscriptions(clock, bells, group)),
             Task("notifier-show-again", Shower(database, bells, clock, group).run),
+            Task("notifier-ledger", ledger.run),
+            *road.readers(database, *heard),
+            watch.task(),
         ],
         databases=[database],
     )

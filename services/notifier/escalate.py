@@ -20,6 +20,7 @@ import bus
 from chassis.clock import Clock
 from chassis.database import Database, Session, after_commit
 from chassis.telemetry import logger
+from schemas.canary import RECIPIENTS
 from schemas.facts import ClockMissed, NoticeEscalated, NoticeFailed, NoticeUndelivered, notice_id
 from schemas.organisations import Rung
 from services.notifier.bells import Bells, wait
@@ -348,6 +349,8 @@ _SHARE = text("""
                                then :due else watch_due_at end
      where id = any(:ids)""")
 
-_COUNT = text("""
+# The canary's are no part of any figure.
+_COUNT = text(f"""
     select count(*), count(*) filter (where watch_due_at <= :at)
-      from notifier.obligation where watch = 'watching'""")
+      from notifier.obligation
+     where watch = 'watching' and organisation not in {RECIPIENTS!r}""")

@@ -87,4 +87,6 @@ _INSERT_DELIVERIES = text("""
     select d.id, d.endpoint, d.at, 'waiting', clock_timestamp(), d.overtakes, d.turn, true
       from unnest(cast(:ids as uuid[]), cast(:endpoints as uuid[]), cast(:ats as timestamptz[]),
                   cast(:overtakes as bool[]), cast(:turns as timestamptz[]))
-           d(id, endpoint, at, overtakes, turn)""")
+           d(id, endpoint, at, overtakes, turn)
+        -- Of a notice that was lost and is composed again: `mend_deliveries` looks at it.
+        on conflict (id) do nothing""")

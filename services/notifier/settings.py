@@ -76,12 +76,35 @@ class MailboxSettings(Group):
     )
 
 
+class LedgerSettings(Group):
+    """How what was missed is looked for; see `services.notifier.sweep_ledger`."""
+
+    sweep_seconds: float = Field(default=5.0, gt=0)
+    page_size: int = Field(default=500, ge=1, le=5000, description="Rows looked at in a sweep.")
+    unsent_seconds: float = Field(
+        default=60.0, ge=0, description="Composed for so long and on no queue: it was missed."
+    )
+    answer_seconds: float = Field(
+        default=300.0, gt=0, description="Who asked longer ago is not answered: it asks again."
+    )
+
+
+class StatusSettings(Group):
+    """By which limits `GET /v1/status` judges; those of the seconds are the bus's."""
+
+    late_limit: float = Field(
+        default=100, ge=0, description="So many notices past their deadline are usual."
+    )
+
+
 class NotifierGroup(Group):
     """Everything under `SGB_NOTIFIER__`."""
 
     send: SendSettings = SendSettings()
     deadlines: DeadlineSettings = DeadlineSettings()
     mailbox: MailboxSettings = MailboxSettings()
+    ledger: LedgerSettings = LedgerSettings()
+    status: StatusSettings = StatusSettings()
     sweep_seconds: float = Field(default=5.0, gt=0)
 
 

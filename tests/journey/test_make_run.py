@@ -153,6 +153,16 @@ async def _notices(client: httpx.AsyncClient) -> list[dict[str, Any]]:
     return found
 
 
+async def _canary_is_back(client: httpx.AsyncClient) -> bool:
+    """Any partner reads in the status how the canary does."""
+    parts = (await client.get("/v1/status")).raise_for_status().json()["parts"]
+    return any(
+        (one["service"], one["what"], one["state"]) == ("intake", "canary", "ok")
+        and one["oldestSeconds"] > 0
+        for one in parts
+    )
+
+
 @pytest.mark.parametrize("road", ["embedded", "kafka"])
 async def test_the_printed_event_reaches_school_and_nurse_and_survives_a_restart(
     folder: Path, road: str
@@ -188,6 +198,7 @@ async def test_the_printed_event_reaches_school_and_nurse_and_survives_a_restart
 
         async with laptop.client("police") as police:
             await eventually(lambda: _both_have_it(police, location), 5.0, "both delivered")
+            await eventually(lambda: _canary_is_back(police), 30.0, "the canary is back")
 
         code, alive = laptop.stop()
         assert (code, alive) == (0, []), laptop.output

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from chassis.only_one import only_one
 from services.directory import import_file as importing
 from services.directory import spread_keys as spreading
 from services.directory.import_file import Progress, import_file
 from services.directory.import_lines import CHILD_COLUMNS
 from services.directory.keep_keys import keep_keys
-from services.directory.only_one import only_one
 from services.directory.spread_keys import ONE_SPREADS, spread_keys
 from services.directory.write_keys import add_keys
 from tests.integration.directory.area import Pupil

@@ -19,6 +19,7 @@ from deploy.laptop.partnership import (
     write_partnership,
 )
 from deploy.laptop.partnership.invented import make_upn
+from schemas.canary import CHILD, OUTWARD
 from schemas.identifiers import normalise_nhs_number, normalise_postcode, normalise_upn
 from schemas.organisations import OrganisationKind
 
@@ -140,3 +141,8 @@ def test_it_is_written_as_the_directory_imports_it(tmp_path: Path) -> None:
         first = next(csv.DictReader(file))
     assert first["nhs_verified"] == "true"
     assert first["restricted"] == "false"
+
+
+def test_nobody_in_it_is_taken_for_the_canary(partnership: Partnership) -> None:
+    assert CHILD["nhs_number"] not in {one.nhs_number for one in partnership.children}
+    assert all(OUTWARD not in one.covers_postcodes for one in partnership.organisations)
