@@ -77,6 +77,23 @@ BEHAVIOURS: dict[str, Answer] = {
 
 
 @dataclass
+class Stalls:
+    """How long this process did nothing at all, at worst: on a busy machine others run instead,
+    and what came one after the other meanwhile is then seen at once."""
+
+    longest_seconds: float = 0.0
+
+    async def watch(self) -> None:
+        """Look every few milliseconds until cancelled."""
+        before = time.monotonic()
+        while True:
+            await asyncio.sleep(0.005)
+            now = time.monotonic()
+            self.longest_seconds = max(self.longest_seconds, now - before)
+            before = now
+
+
+@dataclass
 class Heard:
     """What came to one receiver: when each request came, and each notice first (seconds since
     1970)."""
@@ -107,7 +124,13 @@ class Hostile:
         """What came to each so far."""
         async with httpx.AsyncClient(timeout=30) as client:
             answer = await client.get(f"http://127.0.0.1:{self.ports['report']}/")
-        return {name: Heard(**one) for name, one in answer.json().items()}
+        return {name: Heard(**one) for name, one in answer.json()["heard"].items()}
+
+    async def longest_stall_seconds(self) -> float:
+        """How long the receivers did not run, at worst."""
+        async with httpx.AsyncClient(timeout=30) as client:
+            answer = await client.get(f"http://127.0.0.1:{self.ports['report']}/")
+        return float(answer.json()["stall"])
 
 
 @asynccontextmanager
@@ -158,9 +181,12 @@ def _noting(heard: Heard, answer: Answer) -> Answer:
 
 async def _main() -> None:
     heard = {name: Heard() for name in BEHAVIOURS}
+    stalls = Stalls()
+    watching = asyncio.create_task(stalls.watch())
 
     async def report(_: web.Request) -> web.StreamResponse:
-        return web.json_response({name: vars(one) for name, one in heard.items()})
+        told = {name: vars(one) for name, one in heard.items()}
+        return web.json_response({"heard": told, "stall": stalls.longest_seconds})
 
     ports = {
         name: await _listen(_noting(heard[name], answer)) for name, answer in BEHAVIOURS.items()
@@ -168,6 +194,7 @@ async def _main() -> None:
     ports["report"] = await _listen(report)
     print(json.dumps(ports), flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    watching.cancel()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ to where a redirect points; and a healthy receiver does not notice.
 from __future__ import annotations
 
 import asyncio
+import math
+import random
 import sys
 import time
 from collections import Counter
@@ -34,7 +36,7 @@ from tests.integration.notifier.world import (
     organisation,
     to,
 )
-from tests.support.hostile_receivers import Heard, hostile_receivers
+from tests.support.hostile_receivers import Heard, Stalls, hostile_receivers
 from tests.support.waiting import eventually
 
 TOTAL = 10_000
@@ -53,6 +55,9 @@ SHARES: dict[str, tuple[int, int | None]] = {
     "metadata": (1_000, None),
 }
 HEALTHY_IN_A_PHASE = (TOTAL - sum(count for count, _ in SHARES.values())) // 2
+FIRST = 3_000
+"""So many of the hard ones are there when the healthy receiver is measured beside them: before
+the first of them are given up, all at once, as only a test has it."""
 SETTLED = {"delivered", "failed"}
 
 
@@ -135,6 +140,21 @@ async def states(database: Database) -> dict[str, Counter[tuple[str, str | None,
         return found
 
 
+async def sent(database: Database) -> dict[str, Heard]:
+    """By receiver, when each request was sent, as the attempts say."""
+    async with database.reading() as session:
+        rows = await session.execute(
+            text("""select e.organisation, extract(epoch from a.at) as at
+                      from notifier.attempt a join notifier.endpoint e on e.id = a.endpoint
+                     where a.status is not null or a.outcome in ('timed-out', 'not-connected')""")
+        )
+        found: dict[str, Heard] = {}
+        for row in rows:
+            name = row.organisation.removeprefix("urn-")
+            found.setdefault(name, Heard()).times.append(float(row.at))
+        return found
+
+
 async def test_ten_thousand_obligations_over_hostile_receivers(database: Database) -> None:
     settings = group(
         timeout_seconds=1.0, lease_seconds=6.0, retry_first_seconds=0.5, retry_last_seconds=3.0,
@@ -143,7 +163,10 @@ async def test_ten_thousand_obligations_over_hostile_receivers(database: Databas
     )  # fmt: skip
     # Made beforehand: to make them is no part of what is told here, and holds up the loop.
     hard = [fact for name, (many, _) in SHARES.items() for fact in facts_for(name, many)]
+    random.Random(7).shuffle(hard)
     # Eight thousand lines of "the next is told" cost more than telling them.
+    own = Stalls()
+    watching = asyncio.create_task(own.watch())
     with capture_logs(), connections() as connected:
         async with hostile_receivers() as hostile:
             async with database.transaction() as session:
@@ -159,21 +182,28 @@ async def test_ten_thousand_obligations_over_hostile_receivers(database: Databas
                     url = f"http://{METADATA}/hook" if name == "metadata" else hostile.url(name)
                     await add_endpoint(session, school(name), url, per_second=per_second)
             _, notifier = open_notifier(database, settings)
-            async with running(notifier.tasks[:2]):
+            deliver, escalate = notifier.tasks[:2]
+            async with running([deliver]):
                 alone = await trickle(database, HEALTHY_IN_A_PHASE)
-                await compose_all(database, hard, 200)
+                await compose_all(database, hard[:FIRST], 100)
                 beside = await trickle(database, HEALTHY_IN_A_PHASE)
+                await compose_all(database, hard[FIRST:], 200)
+                # Only now, so that what is compared is sending, not eight thousand escalations.
+                async with running([escalate]):
 
-                async def all_end() -> bool:
-                    # Seldom, and by an index: asking must not be what the machine is busy with.
-                    await asyncio.sleep(0.5)
-                    async with database.reading() as session:
-                        rows = await session.execute(_OPEN)
-                        return not rows.scalar_one()
+                    async def all_end() -> bool:
+                        # Seldom, and by an index: asking must not be what the machine does.
+                        await asyncio.sleep(0.5)
+                        async with database.reading() as session:
+                            rows = await session.execute(_OPEN)
+                            return not rows.scalar_one()
 
-                await eventually(all_end, within_seconds=80, what="every obligation ends")
-            found = await states(database)
+                    await eventually(all_end, within_seconds=80, what="every obligation ends")
+            found, requests = await states(database), await sent(database)
             heard = await hostile.heard()
+            theirs = await hostile.longest_stall_seconds()
+            stalled = theirs + own.longest_seconds
+            watching.cancel()
         async with database.reading() as session:
             endpoints = {one.organisation: one.state for one in await list_endpoints(session)}
             rungs = await session.execute(
@@ -182,16 +212,18 @@ async def test_ten_thousand_obligations_over_hostile_receivers(database: Databas
             told_next = int(rungs.scalar_one())
 
     for name, one in sorted(found.items()):
-        rate = SHARES.get(name, (0, None))[1]
-        came = heard.get(name, Heard())
+        came, went = heard.get(name, Heard()), requests.get(name, Heard())
         print(
-            f"{name:12} {dict(one)} requests={len(came.times)} most in a second="
-            f"{came.most_in_a_second()} of {rate or 'any'}; {endpoints[school(name)]}"
+            f"{name:12} {dict(one)} requests={len(came.times)}, most in a second: sent "
+            f"{went.most_in_a_second()}, received {came.most_in_a_second()}, "
+            f"rate {SHARES.get(name, (0, None))[1] or 'any'}; {endpoints[school(name)]}"
         )
     quick, beside_99 = (percentile_99(one, heard["well"]) for one in (alone, beside))
     print(
         f"99th percentile alone {quick * 1000:.0f} ms, beside {beside_99 * 1000:.0f} ms; "
-        f"told next on the ladder {told_next}; connected to {dict(connected)}"
+        f"told next on the ladder {told_next}; connected to {dict(connected)}; "
+        f"longest stall of sender {own.longest_seconds * 1000:.0f} ms, "
+        f"of receivers {theirs * 1000:.0f} ms"
     )
 
     totals = Counter[tuple[str, str | None, str]]()
@@ -216,7 +248,11 @@ async def test_ten_thousand_obligations_over_hostile_receivers(database: Databas
 
     for name, (_, per_second) in SHARES.items():
         if per_second is not None:
-            assert heard[name].most_in_a_second() <= per_second, name
+            assert requests[name].most_in_a_second() <= per_second, name
+            # What came while a process could not run is seen in one heap when it can.
+            heap = math.ceil(per_second * stalled)
+            assert heard[name].most_in_a_second() <= per_second + heap, name
     assert set(connected) <= {"127.0.0.1"}
     assert endpoints[school("gone")] == "disabled: gone"
-    assert beside_99 < max(5 * quick, 1.0)
+    # In one queue with them it would wait for minutes.
+    assert beside_99 < max(5 * quick, 2.0)
