@@ -1,12 +1,14 @@
-"""Organisations as every service knows them: who they are, when open, whom to tell next."""
+"""Organisations as every service knows them: who they are, when open, how much each may be told,
+and whom to tell next."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, time
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from schemas.model import Model
 
@@ -50,6 +52,37 @@ class RecipientRole(StrEnum):
     DESIGNATED_OFFICER = "designated-officer"
     DUTY_OFFICER = "duty-officer"
     DEPUTY = "deputy"
+    TEAM = "team"
+
+
+class Profile(StrEnum):
+    """What a class of recipient may see (minimum necessary)."""
+
+    SCHOOL_FULL = "school-full"
+    HEALTH_MINIMAL = "health-minimal"
+    EARLY_YEARS_MINIMAL = "early-years-minimal"
+    MASH_INCIDENT = "mash-incident"
+    LA_EDUCATION = "la-education"
+    MISSING_ALERT = "missing-alert"
+    MISSING_FOUND = "missing-found"
+    REFERRER_OUTCOME = "referrer-outcome"
+    HAND_OFF = "hand-off"
+    RECEIPT = "receipt"
+    WITHDRAWAL = "withdrawal"
+    ALERT = "alert"
+
+
+NARROWER: dict[Profile, frozenset[Profile]] = {
+    Profile.SCHOOL_FULL: frozenset({Profile.EARLY_YEARS_MINIMAL}),
+    Profile.LA_EDUCATION: frozenset({Profile.EARLY_YEARS_MINIMAL}),
+    Profile.HEALTH_MINIMAL: frozenset({Profile.EARLY_YEARS_MINIMAL}),
+}
+"""Which profiles tell less of the same, beside `alert`, which tells less than any."""
+
+
+def tells_no_more(profile: Profile, than: Profile) -> bool:
+    """Whether whoever is told `profile` learns nothing that `than` does not tell."""
+    return profile in (than, Profile.ALERT) or profile in NARROWER.get(than, ())
 
 
 class DateRange(Model):
@@ -59,11 +92,80 @@ class DateRange(Model):
     last: date
 
 
-class Rung(Model):
-    """The next to be told when nobody confirms: one step of a ladder."""
+class Post(Model):
+    """An organisation in a role: one that can be told."""
 
     organisation: str
     role: RecipientRole
+
+
+class Rung(Post):
+    """The next to be told when nobody confirms: one step of a ladder.
+
+    It has `minutes`, or `until` the next working morning or the next opening, and never less than
+    the partnership's least time; with neither, the partnership's usual time.
+    """
+
+    profile: Profile | None = Field(
+        default=None, description="How much it is told; none: as much as the first."
+    )
+    minutes: int | None = Field(default=None, ge=1, le=7 * 24 * 60)
+    until: Literal["working-morning", "opening"] | None = None
+    calendar: str | None = Field(
+        default=None,
+        description="The id of the organisation whose opening is meant; none: the rung's own.",
+    )
+
+    @model_validator(mode="after")
+    def _has_one_time(self) -> Self:
+        if self.minutes is not None and self.until is not None:
+            raise ValueError("has minutes or until, not both")
+        if self.calendar is not None and self.until != "opening":
+            raise ValueError("names a calendar, so until must be opening")
+        return self
+
+
+class Ladder(Model):
+    """A ladder of its own for notices of some profiles."""
+
+    profiles: tuple[Profile, ...] = Field(min_length=1)
+    rungs: tuple[Rung, ...]
+
+    @model_validator(mode="after")
+    def _tells_no_rung_more(self) -> Self:
+        _refuse_wider(self.rungs, self.profiles)
+        return self
+
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class QuietHours(Model):
+    """When a role is not called unless it is urgent: Europe/London, on days when they start.
+
+    They end on the next day where `ends` is not later than `starts`. A duty officer has none.
+    """
+
+    role: RecipientRole | None = Field(
+        default=None, description="None: every role but the duty officer's."
+    )
+    starts: time
+    ends: time
+    days: tuple[Weekday, ...] = Field(default=(), description="Empty: every day.")
+
+    @field_validator("role")
+    @classmethod
+    def _wakes_duty_officers(cls, role: RecipientRole | None) -> RecipientRole | None:
+        if role is RecipientRole.DUTY_OFFICER:
+            raise ValueError("may not be the duty officer, who has no quiet hours")
+        return role
+
+
+class Absence(DateRange):
+    """Days on which nobody answers, in one role or in any, and who stands in."""
+
+    role: RecipientRole | None = None
+    stand_in: Post
 
 
 class Organisation(Model):
@@ -100,4 +202,37 @@ class Organisation(Model):
     )
     emergency_department: bool = False
     channel: Literal["webhook", "mailbox", "fhir", "none"] = "mailbox"
-    ladder: tuple[Rung, ...] = ()
+    ladder: tuple[Rung, ...] = Field(
+        default=(), description="For notices of every profile that has no ladder of its own."
+    )
+    ladders: tuple[Ladder, ...] = Field(default=(), description="By profile.")
+    quiet_hours: tuple[QuietHours, ...] = ()
+    absences: tuple[Absence, ...] = ()
+    holiday_contact: Post | None = Field(
+        default=None, description="For a school: who is told while it is closed for long."
+    )
+
+    @field_validator("ladder")
+    @classmethod
+    def _tells_no_rung_more(cls, ladder: tuple[Rung, ...]) -> tuple[Rung, ...]:
+        _refuse_wider(ladder, Profile)
+        return ladder
+
+    @field_validator("ladders")
+    @classmethod
+    def _names_no_profile_twice(cls, ladders: tuple[Ladder, ...]) -> tuple[Ladder, ...]:
+        named = [profile for one in ladders for profile in one.profiles]
+        if len(set(named)) < len(named):
+            raise ValueError("must name each profile once")
+        return ladders
+
+
+def _refuse_wider(rungs: Iterable[Rung], profiles: Iterable[Profile]) -> None:
+    """What the policy does not tell the first, no ladder tells anybody."""
+    known = tuple(profiles)
+    for rung in rungs:
+        told = rung.profile
+        if told is not None and not all(tells_no_more(told, than=one) for one in known):
+            raise ValueError(
+                "would tell a rung more than the first is told: name a narrower profile"
+            )

@@ -6,13 +6,14 @@ never a sender's id, never a name or an NHS number.
 
 from __future__ import annotations
 
-from schemas.facts.base import Addressee, AnyFact, ChildIdentity, Flag, Owner, Part, Profile, Sender
+from schemas.facts.base import Addressee, AnyFact, ChildIdentity, Flag, Owner, Part, Sender
 from schemas.facts.events import (
     ClockMissed,
     EventAccepted,
     EventAddressed,
     EventApplied,
     EventRetracted,
+    LadderUnconfirmed,
     OrganisationRecorded,
 )
 from schemas.facts.findings import (
@@ -44,6 +45,7 @@ from schemas.facts.resolutions import (
     ResolutionOverdue,
     ResolutionUndone,
 )
+from schemas.organisations import Profile
 
 __all__ = [
     "FACTS",
@@ -61,6 +63,7 @@ __all__ = [
     "Evidence",
     "Finding",
     "Flag",
+    "LadderUnconfirmed",
     "NoticeAcknowledged",
     "NoticeDelivered",
     "NoticeEscalated",
@@ -101,6 +104,7 @@ _ALL: tuple[type[AnyFact], ...] = (
     *FINDING_FACTS,
     EventRetracted,
     OrganisationRecorded,
+    LadderUnconfirmed,
     ClockMissed,
     *NOTICE_FACTS,
 )

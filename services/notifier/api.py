@@ -44,6 +44,9 @@ class NoticeHead(Model):
     state: str
     at: datetime
     deadline_at: datetime | None = None
+    stands_in_for: str | None = Field(
+        default=None, description="The absent organisation for which this one is told."
+    )
     url: str
 
 
@@ -224,6 +227,7 @@ def _head(row: Any, notices_url: str, state: str | None = None) -> NoticeHead:
         state=state or listed,
         at=row.composed_at,
         deadline_at=row.deadline_at,
+        stands_in_for=row.stands_in_for,
         url=f"{notices_url}/{row.id}",
     )
 

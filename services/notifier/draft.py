@@ -62,6 +62,9 @@ class Draft:
     deadline_at: datetime | None
     composed_at: datetime
     sent_at: datetime | None = None
+    stands_in_for: str | None = None
+    given_minutes: float | None = None
+    given_until: datetime | None = None
 
     def overtaken(self, reason: str) -> Draft:
         """The same, never to be sent."""

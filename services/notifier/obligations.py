@@ -67,6 +67,9 @@ _TYPES = {
     "deadline_at": "timestamptz",
     "composed_at": "timestamptz",
     "sent_at": "timestamptz",
+    "stands_in_for": "text",
+    "given_minutes": "float8",
+    "given_until": "timestamptz",
 }
 
 _INSERT = text(f"""

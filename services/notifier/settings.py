@@ -48,13 +48,32 @@ class DeadlineSettings(Group):
     """When silence becomes an escalation; local times are Europe/London."""
 
     school_opens_at: time = time(8, 30)
+    school_day_ends_at: time = Field(
+        default=time(16, 0), description="On the last day of term; then the holiday contact."
+    )
     working_day_at: time = time(9, 0)
     least_minutes: float = Field(default=30.0, ge=0, description="Never less after arrival.")
     closed_days: int = Field(default=3, ge=0, description="Closed longer: one working day instead.")
     missing_minutes: float = Field(default=60.0, gt=0)
     mash_minutes: float = Field(default=60.0, gt=0)
     rung_minutes: float = Field(default=60.0, gt=0, description="What each further rung is given.")
+    urgent_events: tuple[str, ...] = Field(
+        default=(
+            "domestic-abuse.recorded", "missing.reported", "missing.updated",
+            "resolution.needed", "resolution.overdue",
+        ),
+        description="Their ladders wait for nobody's quiet hours.",
+    )  # fmt: skip
     decision_working_days: int = Field(default=1, ge=1)
+
+
+class LadderSettings(Group):
+    """How often an organisation confirms who is told there, and who next."""
+
+    confirm_days: int = Field(default=90, ge=1)
+    look_seconds: float = Field(
+        default=60.0, gt=0, description="How often it is looked who has not."
+    )
 
 
 class MailboxSettings(Group):
@@ -74,6 +93,7 @@ class NotifierGroup(Group):
     send: SendSettings = SendSettings()
     deadlines: DeadlineSettings = DeadlineSettings()
     mailbox: MailboxSettings = MailboxSettings()
+    ladders: LadderSettings = LadderSettings()
     sweep_seconds: float = Field(default=5.0, gt=0)
 
 

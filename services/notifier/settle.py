@@ -10,7 +10,7 @@ import random
 from collections import Counter as Counts
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -81,7 +81,7 @@ async def settle_sendings(
             "statuses": [one.outcome.status for one in sendings],
             "facts": [new_id() for _ in sendings],
             "at": at,
-            "rung_due": at + timedelta(minutes=deadlines.rung_minutes),
+            "rung_minutes": deadlines.rung_minutes,
         },
     )
     counts: dict[str, int] = dict(rows)
@@ -124,6 +124,12 @@ def backoff_seconds(number: int, settings: SendSettings) -> float:
     return random.uniform(0.0, min(ceiling, settings.retry_last_seconds))  # noqa: S311
 
 
+_RUNG_ENDS = """greatest(
+    cast(:at as timestamptz)
+        + coalesce(o.given_minutes, cast(:rung_minutes as float8)) * interval '1 minute',
+    o.given_until)"""
+"""When a rung's time is over that is sent now; `draft_rung.rung_ends` says the same."""
+
 # `watch_due_at` is open only on a later rung, whose time starts when its notice was really sent.
 # `held` is sorted, so that every delivery is ours before the first obligation is touched: the order
 # in which everybody takes these locks.
@@ -149,7 +155,7 @@ _SETTLE = text(f"""
                watch_due_at = case when h.state = 'failed' and o.watch = 'watching' then :at
                                    when h.state = 'failed' then o.watch_due_at
                                    when o.watch = 'watching'
-                                   then coalesce(o.watch_due_at, :rung_due) end
+                                   then coalesce(o.watch_due_at, {_RUNG_ENDS}) end
           from held h
          where o.id = h.id
            and case h.state

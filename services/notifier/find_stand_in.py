@@ -1,0 +1,83 @@
+"""Who answers for a post today: itself, or who stands in while it is absent or closed. Pure.
+
+Part of composing and of climbing. Days are local days; a school that is closed for long is absent
+in every role, and its holiday contact stands in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from schemas.organisations import Post
+from services.notifier.calendars import at_local, local_date
+from services.notifier.routes import Route
+from services.notifier.settings import DeadlineSettings
+
+MOST_HOPS = 3
+"""Who stands in may be away too; after so many nobody is looked for further."""
+
+
+class StandIn(NamedTuple):
+    """Who is told, and for which absent organisation, if for another."""
+
+    post: Post
+    for_: str | None
+
+
+def find_stand_in(
+    post: Post,
+    at: datetime,
+    routes: Mapping[str, Route],
+    settings: DeadlineSettings,
+    barred: Collection[str] = (),
+) -> StandIn:
+    """Who is told for a post; the post itself where nobody may stand in, or they go in a ring."""
+    seen = {(post.organisation, post.role)}
+    found: Post = post
+    for _ in range(MOST_HOPS):
+        route = routes.get(found.organisation)
+        further = stand_in_of(route, found, at, settings) if route else None
+        if further is None:
+            break
+        if (further.organisation, further.role) in seen:
+            return StandIn(post, None)
+        if further.organisation in barred:
+            break
+        seen.add((further.organisation, further.role))
+        found = further
+    return StandIn(found, post.organisation if found is not post else None)
+
+
+def stand_in_of(route: Route, post: Post, at: datetime, settings: DeadlineSettings) -> Post | None:
+    """Who stands in for a post of this organisation at a time, if it is away."""
+    today = local_date(at)
+    for one in route.availability.absences:
+        if one.first <= today <= one.last and one.role in (None, post.role):
+            return one.stand_in
+    contact = route.availability.holiday_contact
+    return contact if contact is not None and _is_closed_for_long(route, at, settings) else None
+
+
+def needed_stand_ins(
+    routes: Mapping[str, Route], at: datetime, settings: DeadlineSettings
+) -> Iterator[str]:
+    """The organisations that stand in today for some of these, whichever role is meant."""
+    today = local_date(at)
+    for route in routes.values():
+        for one in route.availability.absences:
+            if one.first <= today <= one.last:
+                yield one.stand_in.organisation
+        contact = route.availability.holiday_contact
+        if contact is not None and _is_closed_for_long(route, at, settings):
+            yield contact.organisation
+
+
+def _is_closed_for_long(route: Route, at: datetime, settings: DeadlineSettings) -> bool:
+    """Whether a school is closed now, and for more days than are waited for."""
+    today = local_date(at)
+    calendar = route.calendar
+    if calendar.is_school_day(today) and at < at_local(today, settings.school_day_ends_at):
+        return False
+    return calendar.closed_days(at, calendar.next_opening(at)) > settings.closed_days
