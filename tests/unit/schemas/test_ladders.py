@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
-from pydantic import ValidationError
 
+from schemas.catalogue import validate_data
+from schemas.errors import InvalidData
 from schemas.examples import load
 from schemas.facts import ChildIdentity, EventAddressed
+from schemas.ladders import find_ladder_faults
 from schemas.organisations import (
     NARROWER,
     Organisation,
@@ -29,39 +32,53 @@ SCHOOL = {"id": "urn-900001", "kind": "school", "name": "Example School"}
 
 
 @pytest.mark.parametrize(
-    ("fields", "fits"),
+    ("fields", "faults"),
     [
-        ({"ladder": [OFFICER]}, True),
-        ({"ladder": [{**OFFICER, "profile": "alert"}]}, True),
+        ({"ladder": [OFFICER]}, []),
+        ({"ladder": [{**OFFICER, "profile": "alert"}]}, []),
         # It would hold for notices of every profile, and widens most of them.
-        ({"ladder": [{**OFFICER, "profile": "school-full"}]}, False),
+        ({"ladder": [{**OFFICER, "profile": "school-full"}]},
+         [("/ladder/0/profile", "rung-told-more")]),
         ({"ladders": [{"profiles": ["school-full"], "rungs": [
-            {**OFFICER, "profile": "school-full"}]}]}, True),
+            {**OFFICER, "profile": "school-full"}]}]}, []),
         ({"ladders": [{"profiles": ["school-full"], "rungs": [
-            {**OFFICER, "profile": "early-years-minimal"}]}]}, True),
+            {**OFFICER, "profile": "early-years-minimal"}]}]}, []),
         ({"ladders": [{"profiles": ["school-full"], "rungs": [
-            {**OFFICER, "profile": "mash-incident"}]}]}, False),
+            OFFICER, {**OFFICER, "profile": "mash-incident"}]}]},
+         [("/ladders/0/rungs/1/profile", "rung-told-more")]),
         ({"ladders": [{"profiles": ["school-full", "missing-alert"], "rungs": [
-            {**OFFICER, "profile": "school-full"}]}]}, False),
+            {**OFFICER, "profile": "school-full"}]}]},
+         [("/ladders/0/rungs/0/profile", "rung-told-more")]),
         ({"ladders": [{"profiles": ["alert"], "rungs": []},
-                      {"profiles": ["alert"], "rungs": [OFFICER]}]}, False),
-        ({"ladder": [{**OFFICER, "minutes": 30}]}, True),
-        ({"ladder": [{**OFFICER, "minutes": 0}]}, False),
-        ({"ladder": [{**OFFICER, "minutes": 30, "until": "working-morning"}]}, False),
-        ({"ladder": [{**OFFICER, "until": "opening", "calendar": "urn-900001"}]}, True),
-        ({"ladder": [{**OFFICER, "calendar": "urn-900001"}]}, False),
-        ({"quietHours": [{"role": "deputy", "starts": "18:00", "ends": "08:00"}]}, True),
-        ({"quietHours": [{"role": "duty-officer", "starts": "18:00", "ends": "08:00"}]}, False),
+                      {"profiles": ["alert"], "rungs": [OFFICER]}]},
+         [("/ladders/1/profiles", "profile-twice")]),
+        ({"ladder": [{**OFFICER, "minutes": 30}]}, []),
+        ({"ladder": [{**OFFICER, "minutes": 30, "until": "working-morning"}]},
+         [("/ladder/0", "rung-time-twice")]),
+        ({"ladder": [{**OFFICER, "until": "opening", "calendar": "urn-900001"}]}, []),
+        ({"ladder": [{**OFFICER, "calendar": "urn-900001"}]},
+         [("/ladder/0/calendar", "rung-calendar-alone")]),
+        ({"quietHours": [{"role": "deputy", "starts": "18:00", "ends": "08:00"}]}, []),
+        ({"quietHours": [{"role": "duty-officer", "starts": "18:00", "ends": "08:00"}]},
+         [("/quietHours/0/role", "duty-officer-quiet")]),
     ],
 )  # fmt: skip
-def test_a_ladder_that_would_tell_somebody_more_is_refused(
-    fields: dict[str, Any], *, fits: bool
+def test_a_ladder_that_would_tell_somebody_more_is_refused_at_the_door(
+    fields: dict[str, Any], faults: list[tuple[str, str]]
 ) -> None:
-    if fits:
-        Organisation.model_validate({**SCHOOL, **fields})
-    else:
-        with pytest.raises(ValidationError):
-            Organisation.model_validate({**SCHOOL, **fields})
+    organisation = {**SCHOOL, **fields}
+    found = find_ladder_faults(Organisation.model_validate(organisation))
+    assert [(one.pointer, one.rule) for one in found] == faults
+    data = {**load("organisation.changed")["data"], "organisation": organisation}
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    if not faults:
+        validate_data("organisation.changed", 1, data, now=at)
+        return
+    with pytest.raises(InvalidData) as refused:
+        validate_data("organisation.changed", 1, data, now=at)
+    assert [(one.pointer, one.rule) for one in refused.value.errors] == [
+        (f"/organisation{pointer}", rule) for pointer, rule in faults
+    ]
 
 
 def test_an_organisation_of_before_is_read_as_before() -> None:

@@ -13,6 +13,7 @@ _STATEMENTS = (
         add column ladder_confirmed_at timestamptz,
         add column ladder_confirmed_by text,
         add column ladder_asked_at timestamptz,
+        add column ladder_judged_at timestamptz,
         add column ladder_defects text[] not null default '{}'""",
     "update notifier.recipient set known_since = recorded_at",
     "alter table notifier.recipient alter column known_since set not null",
