@@ -123,7 +123,7 @@ class Ladder(Model):
     rungs: tuple[Rung, ...]
 
 
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+QuietDay = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun", "bank-holiday"]
 
 
 class QuietHours(Model):
@@ -137,7 +137,7 @@ class QuietHours(Model):
     )
     starts: time
     ends: time
-    days: tuple[Weekday, ...] = Field(default=(), description="Empty: every day.")
+    days: tuple[QuietDay, ...] = Field(default=(), description="Empty: every day.")
 
 
 class Absence(DateRange):

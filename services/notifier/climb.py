@@ -14,22 +14,22 @@ from typing import NamedTuple
 from schemas.organisations import (
     Post,
     Profile,
+    QuietDay,
     QuietHours,
     RecipientRole,
     Rung,
-    Weekday,
     tells_no_more,
 )
-from services.notifier.calendars import at_local, local_date
+from services.notifier.calendars import at_local, is_working_day, local_date
 from services.notifier.find_stand_in import find_stand_in
 from services.notifier.routes import Route
 from services.notifier.settings import DeadlineSettings
 
-LONGEST_QUIET = timedelta(days=4)
-"""A weekend with a bank holiday; who is quiet for longer is absent, and is called all the same."""
+LONGEST_QUIET = timedelta(days=5)
+"""Easter, evening to morning; who is quiet for longer is absent, and is called all the same."""
 
 _DAY = timedelta(days=1)
-_WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WEEKDAYS: tuple[QuietDay, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,11 @@ def _end_of_quiet(windows: Sequence[QuietHours], at: datetime) -> datetime | Non
 
 
 def _starts_on(window: QuietHours, day: date) -> bool:
-    return not window.days or _WEEKDAYS[day.weekday()] in window.days
+    return (
+        not window.days
+        or _WEEKDAYS[day.weekday()] in window.days
+        or ("bank-holiday" in window.days and day.weekday() < 5 and not is_working_day(day))
+    )
 
 
 def _end(window: QuietHours, day: date) -> datetime:

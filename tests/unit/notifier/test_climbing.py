@@ -33,6 +33,7 @@ TERM = (
 )
 NIGHTS = QuietHours(starts=time(18), ends=time(8))
 WEEKENDS = QuietHours(starts=time(0), ends=time(0), days=("sat", "sun"))
+HOLIDAYS = (QuietHours(starts=time(0), ends=time(0), days=("sat", "sun", "bank-holiday")),)
 
 FULL = (
     Rung(organisation=SCHOOL, role=DEPUTY),
@@ -184,10 +185,14 @@ def test_who_stands_in_may_be_away_too_and_a_ring_is_nobody() -> None:
         # They go forward on 29 March.
         ("2026-03-28T23:30", "2026-03-29T08:00"),
         ("2026-03-29T12:00", None),
+        # A bank holiday, then Easter from Thursday evening, all of it quiet.
+        ("2026-08-28T19:00", "2026-09-01T08:00"),
+        ("2026-04-02T18:00", "2026-04-07T08:00"),
     ],
 )
 def test_quiet_hours_go_by_the_clock_on_the_wall(at: str, ends: str | None) -> None:
-    known = routes(trust={"quiet_hours": (NIGHTS,)})
+    days = HOLIDAYS if at[5:7] in ("08", "04") else ()
+    known = routes(trust={"quiet_hours": (NIGHTS, *days)})
     found = quiet_until(Post(organisation=TRUST, role=TEAM), local(at), known)
     assert found == (local(ends) if ends else None)
 
