@@ -147,6 +147,14 @@ class Absence(DateRange):
     stand_in: Post
 
 
+def ladder_for(
+    ladder: tuple[Rung, ...], ladders: tuple[Ladder, ...], profile: str
+) -> tuple[Rung, ...]:
+    """Who is told next, of notices of a profile: its own ladder, else the common one."""
+    own = (one.rungs for one in ladders if profile in one.profiles)
+    return next(own, ladder)
+
+
 class Organisation(Model):
     """One organisation. `id` is opaque to the bus and safe in logs, keys and URLs."""
 

@@ -21,6 +21,7 @@ from schemas.organisations import (
     Post,
     QuietHours,
     Rung,
+    ladder_for,
 )
 from services.notifier.calendars import SchoolCalendar
 from services.notifier.settings import DeadlineSettings
@@ -72,14 +73,6 @@ class Route:
         if self.channel == "webhook" and self.endpoint is None:
             return "no-endpoint"
         return None
-
-
-def ladder_for(
-    ladder: tuple[Rung, ...], ladders: tuple[Ladder, ...], profile: str
-) -> tuple[Rung, ...]:
-    """The ladder of a profile: its own, else the common one."""
-    own = (one.rungs for one in ladders if profile in one.profiles)
-    return next(own, ladder)
 
 
 async def record_organisations(session: Session, facts: Sequence[OrganisationRecorded]) -> None:

@@ -17,6 +17,7 @@ from chassis.database import Database, Session
 from schemas.facts import (
     EventAddressed,
     EventRetracted,
+    NoticeAcknowledged,
     NoticeEscalated,
     OrganisationRecorded,
     Profile,
@@ -32,7 +33,9 @@ from schemas.organisations import (
     Rung,
 )
 from services.notifier.acknowledge import advance
+from services.notifier.channels import mailbox
 from services.notifier.compose import compose
+from services.notifier.early import hear_notices
 from services.notifier.endpoints import add_endpoint
 from services.notifier.escalate import Swept, sweep
 from services.notifier.routes import record_organisations
@@ -40,8 +43,10 @@ from services.notifier.settings import DeadlineSettings
 from tests.integration.notifier.world import (
     DUTY,
     MASH,
+    NURSE,
     SCHOOL,
     TO_MASH,
+    TO_NURSE,
     TO_SCHOOL,
     SetClock,
     addressed,
@@ -56,6 +61,8 @@ TERM_NIGHT = datetime(2026, 9, 14, 21, 40, tzinfo=UTC)  # A Monday, 22:40 in Eng
 HOLIDAY_NIGHT = datetime(2026, 8, 28, 20, 10, tzinfo=UTC)  # A Friday, 21:10.
 TERMS = (DateRange(first=date(2026, 9, 2), last=date(2026, 12, 18)),)
 NIGHTS = QuietHours(starts=time(18), ends=time(8))
+HOLIDAY_CONTACT = Post(organisation=TRUST, role=TEAM)
+
 
 FULL = (
     Rung(organisation=SCHOOL, role=DEPUTY, minutes=45),
@@ -200,6 +207,50 @@ async def test_a_webhook_s_rung_has_its_time_from_when_it_was_really_sent(
     assert rung.given_until == datetime(2026, 9, 15, 8, 0, tzinfo=UTC)
 
 
+async def test_a_rung_that_is_told_less_is_told_no_more_by_reading_it(
+    database: Database, clock: SetClock
+) -> None:
+    rungs = (Rung(organisation=TRUST, role=TEAM, profile=Profile.EARLY_YEARS_MINIMAL),)
+    profiles = (Profile.SCHOOL_FULL, Profile.HEALTH_MINIMAL)
+    ladders = (Ladder(profiles=profiles, rungs=rungs),)
+    await record(
+        database,
+        school(ladders=ladders),
+        organisation(NURSE, OrganisationKind.SCHOOL_NURSING, ladders=ladders),
+    )
+    await told(database, clock, TO_SCHOOL, TO_NURSE, TO_MASH)
+    [mash] = await rows(database, "select id from notifier.obligation where role = 'mash'")
+    async with database.transaction() as session:
+        await advance(session, [mash.id], "acknowledged", clock(), by="triage")
+    clock.forward(hours=11)
+    assert (await swept(database, clock)).climbed == 2
+    found: dict[str, dict[str, Any]] = {}
+    async with database.transaction() as session:
+        for row in await rows(
+            database,
+            """select o.id, f.organisation as first from notifier.obligation o
+                 join notifier.obligation f on f.id = o.chain where o.rung = 1""",
+        ):
+            notice = await mailbox.find(session, row.id, [TRUST])
+            found[row.first], _ = await mailbox.open_notice(session, notice, clock())
+    # The nurse may be told that social care was informed, so whoever is next may be; a school's not.
+    assert found[NURSE]["socialCareInformed"] is True
+    assert "socialCareInformed" not in found[SCHOOL]
+    assert {one["profile"] for one in found.values()} == {"early-years-minimal"}
+    assert "nhsNumber" not in found[NURSE]["child"]
+
+
+async def test_who_stands_in_sees_for_whom(database: Database, clock: SetClock) -> None:
+    await record(database, school(holiday_contact=HOLIDAY_CONTACT))
+    clock.at = HOLIDAY_NIGHT
+    await told(database, clock)
+    async with database.transaction() as session:
+        [row], _ = await mailbox.collect(session, [TRUST], "waiting", 10, clock())
+        assert row.stands_in_for == SCHOOL
+        [row], _ = await mailbox.collect(session, [SCHOOL], "waiting", 10, clock())
+        assert row.stands_in_for is None
+
+
 async def quiet_school(database: Database) -> None:
     rungs = (
         Rung(organisation=SCHOOL, role=DEPUTY),
@@ -270,9 +321,6 @@ async def test_a_clock_of_the_law_waits_for_nobody_s_quiet_hours(
     assert (done.clocks, done.climbed, done.deferred) == (1, 1, 0)
 
 
-HOLIDAY_CONTACT = Post(organisation=TRUST, role=TEAM)
-
-
 async def test_a_closed_school_s_holiday_contact_is_told_at_once_and_the_school_keeps_its_notice(
     database: Database, clock: SetClock
 ) -> None:
@@ -335,6 +383,38 @@ async def test_who_stood_in_is_told_of_a_retraction_and_of_a_withdrawal(
         await compose(session, [retracted, again], clock(), SETTINGS)
     withdrawn = [row for row in await ladder(database) if row[3] == "withdrawal"]
     assert sorted(row[1] for row in withdrawn) == [TRUST, SCHOOL]
+
+
+async def test_for_who_is_reached_through_health_a_stand_in_is_reached_by_us(
+    database: Database, clock: SetClock
+) -> None:
+    away = Absence(first=date(2026, 9, 14), last=date(2026, 9, 15), stand_in=HOLIDAY_CONTACT)
+    await record(
+        database,
+        organisation(
+            NURSE, OrganisationKind.SCHOOL_NURSING, channel="fhir", absences=(away,),
+            ladder=((DUTY, OFFICER),),
+        ),
+    )  # fmt: skip
+    nurse = to(NURSE, RecipientRole.SCHOOL_NURSING, Profile.HEALTH_MINIMAL, owner="health-broker")
+    fact = await told(database, clock, nurse)
+    owners = await rows(database, "select organisation, owner, watch from notifier.obligation")
+    assert {tuple(row) for row in owners} == {
+        (NURSE, "health-broker", "climbed"), (TRUST, "notifier", "watching"),
+    }  # fmt: skip
+    # The nurse confirms all the same, in her own system.
+    [row] = await rows(
+        database, "select * from notifier.obligation where organisation = :o", o=NURSE
+    )
+    async with database.transaction() as session:
+        said = NoticeAcknowledged(
+            notice=row.id, receipt=fact.receipt, child_index=0, child_id=fact.child_id,
+            organisation=NURSE, recipient_name=row.recipient_name, role=row.role,
+            profile=row.profile, owner="health-broker", at=clock(),
+        )  # fmt: skip
+        await hear_notices(session, [said])
+    clock.forward(days=3)
+    assert (await swept(database, clock)).overdue == 0
 
 
 async def test_who_stands_in_is_not_told_what_is_withheld_from_it(
