@@ -233,7 +233,7 @@ async def test_a_rung_that_is_told_less_is_told_no_more_by_reading_it(
         ):
             notice = await mailbox.find(session, row.id, [TRUST])
             found[row.first], _ = await mailbox.open_notice(session, notice, clock())
-    # The nurse may be told that social care was informed, so whoever is next may be; a school's not.
+    # The nurse may learn that social care was informed, so whoever is next may; a school's not.
     assert found[NURSE]["socialCareInformed"] is True
     assert "socialCareInformed" not in found[SCHOOL]
     assert {one["profile"] for one in found.values()} == {"early-years-minimal"}
