@@ -7,7 +7,7 @@ already (a ladder that loops), or where it is quiet and another is awake.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -89,13 +89,14 @@ def choose_next(
     """The next rung to be told at a time.
 
     What is urgent goes to the first that is awake, and if nobody is, wakes the next. Anything else
-    goes to the next but one where the next is quiet and that one is awake, else it waits.
+    goes to the next but one where the next is quiet and that one is awake, else it waits. Whoever
+    was quiet then is told in the end, when nobody further up is left.
     """
     passed: list[Passed] = []
     steps: list[Step] = []
-    for number, rung in enumerate(silence.ladder, start=1):
-        if number <= silence.rung:
-            continue
+    rungs = list(enumerate(silence.ladder, start=1))
+    further = [one for one in rungs if one[0] > silence.rung]
+    for number, rung in (*further, *(one for one in rungs if one[0] < silence.rung)):
         if rung.organisation in silence.withheld:
             passed.append(_pass(number, rung, "withheld"))
             continue
@@ -105,16 +106,14 @@ def choose_next(
             continue
         steps.append(Step(number, rung, found.post, found.for_, _profile(silence, rung)))
     if not steps:
-        return Nobody(tuple(passed))
+        return Nobody(tuple(one for one in passed if one.number > silence.rung))
     chosen = _awake(steps, at, routes, urgent=silence.urgent)
     if isinstance(chosen, Later):
         return chosen
-    skipped = [_pass(one.number, one.post, "quiet") for one in steps if one.number < chosen.number]
-    before = [one for one in passed if one.number < chosen.number]
-    return Step(
-        chosen.number, chosen.rung, chosen.post, chosen.stands_in_for, chosen.profile,
-        tuple(sorted((*before, *skipped))),
-    )  # fmt: skip
+    skipped = [_pass(one.number, one.post, "quiet") for one in steps[: steps.index(chosen)]]
+    between = range(silence.rung + 1, chosen.number)
+    before = [one for one in passed if one.number in between]
+    return replace(chosen, passed=tuple(sorted((*before, *skipped))))
 
 
 def quiet_until(post: Post, at: datetime, routes: Mapping[str, Route]) -> datetime | None:

@@ -284,6 +284,34 @@ async def test_what_is_not_urgent_waits_for_the_end_of_quiet_hours_and_is_report
     assert [kind for kind, _ in await facts(database)] == ["notice.undelivered", "notice.escalated"]
 
 
+async def test_whoever_was_leapt_over_is_told_before_the_ladder_is_exhausted(
+    database: Database, clock: SetClock
+) -> None:
+    rungs = (Rung(organisation=SCHOOL, role=DEPUTY), Rung(organisation=DUTY, role=OFFICER))
+    await record(
+        database,
+        school(
+            ladders=(Ladder(profiles=(Profile.REFERRER_OUTCOME,), rungs=rungs),),
+            quiet_hours=(NIGHTS,),
+        ),
+    )
+    await told(
+        database, clock, to(SCHOOL, RecipientRole.REFERRER, Profile.REFERRER_OUTCOME),
+        event_type="referral.decided",
+    )  # fmt: skip
+    clock.at = datetime(2026, 9, 15, 18, 0, tzinfo=UTC)  # 19:00: the deputy is quiet.
+    assert (await swept(database, clock)).climbed == 1
+    clock.forward(hours=1)
+    assert (await swept(database, clock)).deferred == 1
+    clock.at = datetime(2026, 9, 16, 7, 0, tzinfo=UTC)
+    assert (await swept(database, clock)).climbed == 1
+    clock.forward(hours=1)
+    assert (await swept(database, clock)).exhausted == 1
+    assert [row[:3] for row in await ladder(database)] == [
+        (0, SCHOOL, "referrer"), (2, DUTY, "duty-officer"), (1, SCHOOL, "deputy"),
+    ]  # fmt: skip
+
+
 async def test_who_confirms_during_quiet_hours_is_not_passed_over(
     database: Database, clock: SetClock
 ) -> None:

@@ -88,6 +88,8 @@ def absent(who: str, by: Post, role: RecipientRole | None = None) -> dict[str, A
     return {who: {"absences": (away,)}}
 
 
+FIRST = (SCHOOL, "deputy")
+ALL_TOLD = frozenset({(SCHOOL, "school"), FIRST, (TRUST, "team"), (DUTY, "duty-officer")})
 AT_AWAY = Post(organisation=AWAY, role=DEPUTY)
 FRIDAY_NIGHT, TUESDAY = "2026-08-28T21:30", "2026-09-01T10:00"
 
@@ -98,12 +100,21 @@ FRIDAY_NIGHT, TUESDAY = "2026-08-28T21:30", "2026-09-01T10:00"
         ("the next", {}, {}, TUESDAY, (1, SCHOOL, "deputy", "school-full", None, [])),
         ("then the next, in its own profile", {"rung": 1}, {}, TUESDAY,
          (2, TRUST, "team", "early-years-minimal", None, [])),
-        ("nobody is left", {"rung": 3}, {}, TUESDAY, []),
+        ("nobody is left", {"rung": 3, "told": ALL_TOLD}, {}, TUESDAY, []),
+        ("whoever was quiet then is told in the end", {"rung": 3, "told": ALL_TOLD - {FIRST}}, {},
+         TUESDAY, (1, SCHOOL, "deputy", "school-full", None, [])),
+        ("unless quiet still: then when that ends", {"rung": 3, "told": ALL_TOLD - {FIRST}}, QUIET,
+         FRIDAY_NIGHT, "Mon 31 08:00"),
+        ("or at once, if it is urgent",
+         {"rung": 3, "told": ALL_TOLD - {FIRST}, "urgent": True}, QUIET, FRIDAY_NIGHT,
+         (1, SCHOOL, "deputy", "school-full", None, [])),
+        ("and after it nobody", {"rung": 1, "told": ALL_TOLD}, {}, TUESDAY,
+         [(2, "already-told"), (3, "already-told")]),
         ("no ladder at all", {"ladder": ()}, {}, TUESDAY, []),
         ("withheld", {"withheld": frozenset({SCHOOL})}, {}, TUESDAY,
          (2, TRUST, "team", "early-years-minimal", None, [(1, "withheld")])),
         ("a ladder that loops", {"rung": 2, "ladder": (*FULL[:2], FULL[0]),
-                                 "told": frozenset({(SCHOOL, "deputy")})}, {}, TUESDAY,
+                                 "told": ALL_TOLD}, {}, TUESDAY,
          [(3, "already-told")]),
         ("a rung that would learn more is alerted only",
          {"profile": Profile.MISSING_ALERT, "rung": 1}, {}, TUESDAY,
