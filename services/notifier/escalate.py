@@ -137,15 +137,14 @@ _MISSED = text("""
     update notifier.clock c set missed_at = :at from due where c.receipt = due.receipt
     returning c.receipt, c.name, c.key, c.started_at, c.due_at""")
 
-# The MASH's highest rung of each ladder, whether or not somebody there has confirmed it.
+# Whoever was told last on each of the MASH's ladders, whether or not they have confirmed it: every
+# other has been climbed from.
 _UNDECIDED = text(f"""
     select {SILENT} from notifier.obligation o join notifier.obligation f on f.id = o.chain
      where o.receipt = any(:receipts) and f.role = 'mash'
        and o.watch not in ('climbed', 'exhausted')
        and o.state not in ('withheld', 'superseded')
        and o.withdrawn_at is null
-       and not exists (select from notifier.obligation h
-                        where h.chain = o.chain and h.rung > o.rung)
      order by o.id for update of o""")
 
 _COUNT = text("""

@@ -498,6 +498,41 @@ async def test_an_absent_mash_s_undecided_referral_climbs_once_from_who_stands_i
     ]  # fmt: skip
 
 
+async def test_an_undecided_referral_climbs_from_whoever_was_told_last(
+    database: Database, clock: SetClock
+) -> None:
+    rungs = (
+        Rung(organisation=MASH, role=DEPUTY),
+        Rung(organisation=TRUST, role=TEAM),
+        Rung(organisation=DUTY, role=OFFICER),
+    )
+    await record(
+        database,
+        organisation(
+            MASH, OrganisationKind.SOCIAL_CARE, quiet_hours=(NIGHTS,),
+            ladders=(Ladder(profiles=(Profile.MASH_INCIDENT,), rungs=rungs),),
+        ),
+    )  # fmt: skip
+    clock.at = datetime(2026, 9, 14, 17, 0, tzinfo=UTC)
+    await told(database, clock, TO_MASH, event_type="referral.submitted")
+    clock.at = datetime(2026, 9, 15, 5, 0, tzinfo=UTC)
+    async with database.transaction() as session:
+        await session.execute(
+            text("update notifier.obligation set watch_due_at = :at"), {"at": clock()}
+        )
+    assert (await swept(database, clock)).climbed == 1  # 06:00: the deputy is leapt over.
+    for _ in range(2):
+        clock.forward(hours=1)
+        assert (await swept(database, clock)).climbed == 1
+    # 08:00: the duty officer is silent too, and the deputy, awake again, takes it on.
+    [last] = await rows(database, "select id from notifier.obligation where rung = 1")
+    async with database.transaction() as session:
+        await advance(session, [last.id], "acknowledged", clock(), by="deputy")
+    clock.at = datetime(2026, 9, 15, 18, 0, tzinfo=UTC)
+    done = await swept(database, clock)
+    assert (done.clocks, done.exhausted) == (1, 1)
+
+
 class CrashError(Exception):
     """The process ends between two lines."""
 
