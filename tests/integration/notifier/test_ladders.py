@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from chassis import outbound
 from chassis.database import Database, Session
 from schemas.facts import (
     EventAddressed,
@@ -34,12 +35,16 @@ from schemas.organisations import (
 )
 from services.notifier.acknowledge import advance
 from services.notifier.channels import mailbox
+from services.notifier.channels.webhook import Delivered
 from services.notifier.compose import compose
+from services.notifier.draft_rung import rung_ends
 from services.notifier.early import hear_notices
 from services.notifier.endpoints import add_endpoint
 from services.notifier.escalate import Swept, sweep
 from services.notifier.routes import record_organisations
-from services.notifier.settings import DeadlineSettings
+from services.notifier.settings import DeadlineSettings, SendSettings
+from services.notifier.settle import Sending, settle_sendings
+from services.notifier.tables import Delivery
 from tests.integration.notifier.world import (
     DUTY,
     MASH,
@@ -189,22 +194,47 @@ async def test_after_four_hours_away_each_ladder_climbs_one_rung_and_gives_it_it
     assert (await swept(database, clock)).climbed == 1
 
 
+@pytest.mark.parametrize(
+    ("rung", "sent", "due"),
+    [
+        # On time: until the next working morning, 09:00 in England.
+        (FULL[2], "2026-09-15T07:41", "2026-09-15T08:11"),
+        (FULL[2], "2026-09-15T07:05", "2026-09-15T08:00"),
+        # Four hours late: thirty minutes all the same.
+        (FULL[2], "2026-09-15T11:05", "2026-09-15T11:35"),
+        # Minutes of its own, from when it was sent; without any, the usual hour.
+        (Rung(organisation=DUTY, role=OFFICER, minutes=20), "2026-09-15T11:05", "2026-09-15T11:25"),
+        (Rung(organisation=DUTY, role=OFFICER), "2026-09-15T11:05", "2026-09-15T12:05"),
+    ],
+)
 async def test_a_webhook_s_rung_has_its_time_from_when_it_was_really_sent(
-    database: Database, clock: SetClock
+    database: Database, clock: SetClock, rung: Rung, sent: str, due: str
 ) -> None:
+    ladders = (Ladder(profiles=(Profile.SCHOOL_FULL,), rungs=(rung,)),)
     await record(
         database,
         organisation(DUTY, OrganisationKind.LOCAL_AUTHORITY, channel="webhook"),
-        school(ladder=(), ladders=(Ladder(profiles=(Profile.SCHOOL_FULL,), rungs=FULL[2:]),)),
+        school(opens_at=time(8, 0), ladders=ladders),
     )
     async with database.transaction() as session:
         await add_endpoint(session, DUTY, "http://127.0.0.1:9/hook")
     await told(database, clock)
-    clock.forward(hours=10)
-    await swept(database, clock)
-    [rung] = await rows(database, "select * from notifier.obligation where rung = 1")
-    assert (rung.watch_due_at, rung.given_minutes) == (None, 30.0)
-    assert rung.given_until == datetime(2026, 9, 15, 8, 0, tzinfo=UTC)
+    clock.at = datetime(2026, 9, 15, 7, 1, tzinfo=UTC)
+    assert (await swept(database, clock)).climbed == 1
+    [row] = await rows(database, "select * from notifier.obligation where rung = 1")
+    assert row.watch_due_at is None
+    at = datetime.fromisoformat(sent).replace(tzinfo=UTC)
+    async with database.transaction() as session:
+        claim = await outbound.claim(session, Delivery, limit=1, lease_seconds=30)
+        [taken] = claim.rows
+        sending = Sending(
+            taken.id, taken.endpoint, claim.token, taken.attempts, taken.composed_at, at, 7,
+            Delivered(204),
+        )  # fmt: skip
+        await settle_sendings(session, [sending], at, SendSettings(), SETTINGS)
+    [row] = await rows(database, "select * from notifier.obligation where rung = 1")
+    assert row.watch_due_at == datetime.fromisoformat(due).replace(tzinfo=UTC)
+    assert row.watch_due_at == rung_ends(at, row.given_minutes, row.given_until, SETTINGS)
 
 
 async def test_a_rung_that_is_told_less_is_told_no_more_by_reading_it(

@@ -12,7 +12,7 @@ import pytest
 from schemas.catalogue import validate_data
 from schemas.errors import InvalidData
 from schemas.examples import load
-from schemas.facts import ChildIdentity, EventAddressed
+from schemas.facts import ChildIdentity, EventAddressed, Sender
 from schemas.ladders import find_ladder_faults
 from schemas.organisations import (
     NARROWER,
@@ -25,8 +25,8 @@ from schemas.organisations import (
 )
 from schemas.profiles import WouldWiden, narrow, render
 from schemas.profiles.narrow import _NARROWED, UNREAD
-from tests.integration.notifier.world import POLICE
 
+POLICE = Sender(organisation="police-example", name="Example Police", kind="police")
 OFFICER = {"organisation": "la-duty-example", "role": "duty-officer"}
 SCHOOL = {"id": "urn-900001", "kind": "school", "name": "Example School"}
 
