@@ -19,6 +19,7 @@ from schemas.envelope import CloudEvent, find_forbidden_text, read_envelope
 from schemas.errors import FieldError, InvalidData
 from schemas.events import Event
 from schemas.facts import Flag
+from schemas.ladders import judge_ladders
 from schemas.organisations import OrganisationKind
 from schemas.permissions import SENDERS
 from schemas.reading import read_errors
@@ -213,7 +214,7 @@ EVENT_TYPES: dict[str, EventType] = {
             "organisation.changed",
             {1: events.OrganisationChanged},
             "An organisation restated in full.",
-            (rules.judge_contact,),
+            (rules.judge_contact, judge_ladders),
         ),
         EventType(
             "event.retracted",

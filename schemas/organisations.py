@@ -1,4 +1,5 @@
-"""Organisations as every service knows them: who they are, when open, whom to tell next."""
+"""Organisations as every service knows them: who they are, when open, how much each may be told,
+and whom to tell next."""
 
 from __future__ import annotations
 
@@ -50,6 +51,37 @@ class RecipientRole(StrEnum):
     DESIGNATED_OFFICER = "designated-officer"
     DUTY_OFFICER = "duty-officer"
     DEPUTY = "deputy"
+    TEAM = "team"
+
+
+class Profile(StrEnum):
+    """What a class of recipient may see (minimum necessary)."""
+
+    SCHOOL_FULL = "school-full"
+    HEALTH_MINIMAL = "health-minimal"
+    EARLY_YEARS_MINIMAL = "early-years-minimal"
+    MASH_INCIDENT = "mash-incident"
+    LA_EDUCATION = "la-education"
+    MISSING_ALERT = "missing-alert"
+    MISSING_FOUND = "missing-found"
+    REFERRER_OUTCOME = "referrer-outcome"
+    HAND_OFF = "hand-off"
+    RECEIPT = "receipt"
+    WITHDRAWAL = "withdrawal"
+    ALERT = "alert"
+
+
+NARROWER: dict[Profile, frozenset[Profile]] = {
+    Profile.SCHOOL_FULL: frozenset({Profile.EARLY_YEARS_MINIMAL}),
+    Profile.LA_EDUCATION: frozenset({Profile.EARLY_YEARS_MINIMAL}),
+    Profile.HEALTH_MINIMAL: frozenset({Profile.EARLY_YEARS_MINIMAL}),
+}
+"""Which profiles tell less of the same, beside `alert`, which tells less than any."""
+
+
+def tells_no_more(profile: Profile, than: Profile) -> bool:
+    """Whether whoever is told `profile` learns nothing that `than` does not tell."""
+    return profile in (than, Profile.ALERT) or profile in NARROWER.get(than, ())
 
 
 class DateRange(Model):
@@ -59,8 +91,8 @@ class DateRange(Model):
     last: date
 
 
-class Rung(Model):
-    """The next to be told when nobody confirms: one step of a ladder."""
+class Post(Model):
+    """An organisation in a role: one that can be told."""
 
     organisation: str
     role: RecipientRole
@@ -92,6 +124,63 @@ class ServiceHours(Model):
         if opens >= closes != time(0):
             raise ValueError("a team closes after it opens, on the same day")
         return self
+
+
+class Rung(Post):
+    """The next to be told when nobody confirms: one step of a ladder.
+
+    It has `minutes`, or `until` the next working morning or the next opening, and never less than
+    the partnership's least time; with neither, the partnership's usual time.
+    """
+
+    profile: Profile | None = Field(
+        default=None, description="How much it is told; none: as much as the first."
+    )
+    minutes: int | None = Field(default=None, ge=1, le=7 * 24 * 60)
+    until: Literal["working-morning", "opening"] | None = None
+    calendar: str | None = Field(
+        default=None,
+        description="The id of the organisation whose opening is meant; none: the rung's own.",
+    )
+
+
+class Ladder(Model):
+    """A ladder of its own for notices of some profiles; no rung is told more than they tell."""
+
+    profiles: tuple[Profile, ...] = Field(min_length=1)
+    rungs: tuple[Rung, ...]
+
+
+QuietDay = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun", "bank-holiday"]
+
+
+class QuietHours(Model):
+    """When a role is not called unless it is urgent: Europe/London, on days when they start.
+
+    They end on the next day where `ends` is not later than `starts`. A duty officer has none.
+    """
+
+    role: RecipientRole | None = Field(
+        default=None, description="None: every role but the duty officer's."
+    )
+    starts: time
+    ends: time
+    days: tuple[QuietDay, ...] = Field(default=(), description="Empty: every day.")
+
+
+class Absence(DateRange):
+    """Days on which nobody answers, in one role or in any, and who stands in."""
+
+    role: RecipientRole | None = None
+    stand_in: Post
+
+
+def ladder_for(
+    ladder: tuple[Rung, ...], ladders: tuple[Ladder, ...], profile: str
+) -> tuple[Rung, ...]:
+    """Who is told next, of notices of a profile: its own ladder, else the common one."""
+    own = (one.rungs for one in ladders if profile in one.profiles)
+    return next(own, ladder)
 
 
 class Organisation(Model):
@@ -133,4 +222,12 @@ class Organisation(Model):
     )
     emergency_department: bool = False
     channel: Literal["webhook", "mailbox", "fhir", "none"] = "mailbox"
-    ladder: tuple[Rung, ...] = ()
+    ladder: tuple[Rung, ...] = Field(
+        default=(), description="For notices of every profile that has no ladder of its own."
+    )
+    ladders: tuple[Ladder, ...] = Field(default=(), description="By profile.")
+    quiet_hours: tuple[QuietHours, ...] = ()
+    absences: tuple[Absence, ...] = ()
+    holiday_contact: Post | None = Field(
+        default=None, description="For a school: who is told while it is closed for long."
+    )

@@ -18,6 +18,8 @@ class Operation(StrEnum):
     READ_NOTICES = "read-notices"
     ACKNOWLEDGE_NOTICES = "acknowledge-notices"
     RESOLVE = "resolve"
+    CONFIRM_LADDER = "confirm-ladder"
+    WATCH_LADDERS = "watch-ladders"
 
 
 ANY_AGENCY = frozenset(Kind)
@@ -50,6 +52,8 @@ OPERATORS: dict[Operation, frozenset[Kind]] = {
     Operation.READ_NOTICES: ANY_AGENCY,  # Its own only: every agency is told of its referrals.
     Operation.ACKNOWLEDGE_NOTICES: ANY_AGENCY,
     Operation.RESOLVE: frozenset({Kind.SOCIAL_CARE}),
+    Operation.CONFIRM_LADDER: ANY_AGENCY,  # Its own only.
+    Operation.WATCH_LADDERS: frozenset({Kind.SOCIAL_CARE}),
 }
 """Who may do what does not depend on a type of event."""
 

@@ -6,13 +6,14 @@ never a sender's id, never a name or an NHS number.
 
 from __future__ import annotations
 
-from schemas.facts.base import Addressee, AnyFact, ChildIdentity, Flag, Owner, Part, Profile, Sender
+from schemas.facts.base import Addressee, AnyFact, ChildIdentity, Flag, Owner, Part, Sender
 from schemas.facts.events import (
     ClockMissed,
     EventAccepted,
     EventAddressed,
     EventApplied,
     EventRetracted,
+    LadderUnconfirmed,
     OrganisationRecorded,
 )
 from schemas.facts.findings import (
@@ -54,6 +55,7 @@ from schemas.facts.status import (
     ServiceStateChanged,
     StatusFact,
 )
+from schemas.organisations import Profile
 
 __all__ = [
     "FACTS",
@@ -75,6 +77,7 @@ __all__ = [
     "Evidence",
     "Finding",
     "Flag",
+    "LadderUnconfirmed",
     "LedgerAsked",
     "LedgerGapFound",
     "NoticeAcknowledged",
@@ -119,6 +122,7 @@ _ALL: tuple[type[AnyFact], ...] = (
     *FINDING_FACTS,
     EventRetracted,
     OrganisationRecorded,
+    LadderUnconfirmed,
     ClockMissed,
     *NOTICE_FACTS,
     *STATUS_FACTS,

@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from enum import StrEnum
 from typing import ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from schemas.model import Model
-from schemas.organisations import RecipientRole
-
-
-class Profile(StrEnum):
-    """What a class of recipient may see (minimum necessary)."""
-
-    SCHOOL_FULL = "school-full"
-    HEALTH_MINIMAL = "health-minimal"
-    EARLY_YEARS_MINIMAL = "early-years-minimal"
-    MASH_INCIDENT = "mash-incident"
-    LA_EDUCATION = "la-education"
-    MISSING_ALERT = "missing-alert"
-    MISSING_FOUND = "missing-found"
-    REFERRER_OUTCOME = "referrer-outcome"
-    HAND_OFF = "hand-off"
-    RECEIPT = "receipt"
-    WITHDRAWAL = "withdrawal"
-    ALERT = "alert"
-
+from schemas.organisations import Profile, RecipientRole
 
 Owner = Literal["notifier", "health-broker"]
 """The service that delivers an obligation; exactly one owns each."""

@@ -109,6 +109,24 @@ class OrganisationRecorded(AnyFact):
         return self.organisation.id
 
 
+class LadderUnconfirmed(AnyFact):
+    """Nobody at an organisation has confirmed for too long who is told there, and who next.
+
+    Said once each time that a confirmation lapses.
+    """
+
+    fact_type: ClassVar[str] = "ladder.unconfirmed"
+    topic: ClassVar[str] = "organisations"
+
+    organisation: str
+    confirmed_at: datetime | None = Field(default=None, description="None: never.")
+    lapsed_at: datetime
+    at: datetime
+
+    def bus_key(self) -> str:
+        return self.organisation
+
+
 class ClockMissed(KeyedFact):
     """A clock that the law or local rules set ran out (a referral undecided, say)."""
 

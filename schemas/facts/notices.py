@@ -6,13 +6,10 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID, uuid5
 
-from schemas.facts.base import (
-    AnyFact,
-    Owner,
-    Part,
-    Profile,
-)
-from schemas.organisations import RecipientRole
+from pydantic import Field
+
+from schemas.facts.base import AnyFact, Owner, Part
+from schemas.organisations import Profile, RecipientRole
 
 _NOTICE_NAMESPACE = UUID("8c1f7a0e-6f0b-5d0e-9a53-3f4b5f7d2c11")
 
@@ -96,13 +93,19 @@ class NoticeUndelivered(NoticeFact):
 
 
 class NoticeEscalated(NoticeFact):
-    """The next on the ladder is told; `next_notice` is a notice of its own."""
+    """The next on the ladder is told; `next_notice` is a notice of its own.
+
+    With the reason `absent` nobody was silent: it is handed over to who stands in.
+    """
 
     fact_type: ClassVar[str] = "notice.escalated"
 
     next_notice: UUID
     next_organisation: str
     next_role: RecipientRole
+    stands_in_for: str | None = Field(
+        default=None, description="The absent organisation for which the next one is told."
+    )
 
 
 NOTICE_FACTS: tuple[type[NoticeFact], ...] = (

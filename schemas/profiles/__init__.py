@@ -17,6 +17,7 @@ from schemas.profiles.content import (
     SchoolFull,
     Withdrawal,
 )
+from schemas.profiles.narrow import WouldWiden, narrow
 from schemas.profiles.render import MODELS, NothingToRender, render
 
 __all__ = [
@@ -37,5 +38,7 @@ __all__ = [
     "ReferrerOutcome",
     "SchoolFull",
     "Withdrawal",
+    "WouldWiden",
+    "narrow",
     "render",
 ]

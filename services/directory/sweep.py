@@ -17,7 +17,7 @@ from chassis.database import Database, Session
 from chassis.process import Task
 from chassis.telemetry import logger
 from schemas.facts import Addressee, Profile, ResolutionOverdue
-from schemas.organisations import RecipientRole, Rung
+from schemas.organisations import RecipientRole, Rung, ladder_for
 from services.directory.ask import REVIEWER_RULE, address
 from services.directory.listen import publish
 from services.directory.organisations import Needs, read_organisations
@@ -101,9 +101,10 @@ async def tell_overdue(session: Session, partnership: Partnership) -> int:
     ids = {one.organisation for addressees in told.values() for one in addressees}
     known = await read_organisations(session, Needs(ids=ids), partnership.today())
     rungs = {
-        organisation: known.by_id[organisation].ladder[:1]
-        or (Rung(organisation=organisation, role=RecipientRole.DUTY_OFFICER),)
-        for organisation in ids & known.by_id.keys()
+        name: ladder_for(one.ladder, one.ladders, Profile.ALERT)[:1]
+        or (Rung(organisation=name, role=RecipientRole.DUTY_OFFICER),)
+        for name, one in known.by_id.items()
+        if name in ids
     }
     upper = await read_organisations(
         session, Needs(ids={rung.organisation for ladder in rungs.values() for rung in ladder})

@@ -1,4 +1,4 @@
-"""`python -m services.notifier`: serve, or manage endpoints and credentials."""
+"""`python -m services.notifier`: serve, or manage endpoints, credentials and ladders."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from services.notifier import credentials, endpoints
 from services.notifier.addresses import AddressRefusedError, SystemLookup, check_url
 from services.notifier.app import build
 from services.notifier.calendars import local_date
+from services.notifier.keep_ladders import ROUND_SIZE, confirm_ladder, list_unconfirmed
 from services.notifier.keys import KINDS
 from services.notifier.rules import BadTableError, Table, as_table, read_rules
 from services.notifier.settings import Settings
@@ -70,8 +71,7 @@ async def _manage(settings: Settings, command: argparse.Namespace) -> None:
     database = Database(settings.database, "notifier-command")
     try:
         async with database.transaction() as session:
-            manage = _endpoint if command.what == "endpoint" else _credential
-            lines = await manage(session, command)
+            lines = await _MANAGE[command.what](session, command, settings)
     finally:
         await database.close()
     sys.stdout.write("".join(f"{line}\n" for line in lines))
@@ -89,7 +89,9 @@ async def _check_url(settings: Settings, url: str) -> None:
         lookup.close()
 
 
-async def _endpoint(session: Session, command: argparse.Namespace) -> list[str]:
+async def _endpoint(
+    session: Session, command: argparse.Namespace, _settings: Settings
+) -> list[str]:
     match command.action:
         case "add":
             try:
@@ -124,7 +126,9 @@ async def _endpoint(session: Session, command: argparse.Namespace) -> list[str]:
             ]
 
 
-async def _credential(session: Session, command: argparse.Namespace) -> list[str]:
+async def _credential(
+    session: Session, command: argparse.Namespace, _settings: Settings
+) -> list[str]:
     match command.action:
         case "add":
             return [
@@ -148,6 +152,26 @@ async def _credential(session: Session, command: argparse.Namespace) -> list[str
                 f"{name}\t{key}\t{','.join(scopes)}\t{ends or 'in use'}"
                 for name, key, scopes, ends in found
             ]
+
+
+async def _ladder(session: Session, command: argparse.Namespace, settings: Settings) -> list[str]:
+    if command.action == "confirm":
+        if not await confirm_ladder(session, command.organisation, command.by, now()):
+            sys.exit("That organisation is not known.")
+        return ["confirmed"]
+    ladders = settings.notifier.ladders
+    lines: list[str] = []
+    after = ""
+    while found := await list_unconfirmed(session, now(), ladders, after, ROUND_SIZE):
+        lines += [
+            f"{one.organisation.id}\t{one.confirm_by:%Y-%m-%d}\t{','.join(one.defects)}"
+            for one in found
+        ]
+        after = found[-1].organisation.id
+    return lines
+
+
+_MANAGE = {"endpoint": _endpoint, "credential": _credential, "ladder": _ladder}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -186,6 +210,12 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("rotate", "revoke"):
         actions.add_parser(name).add_argument("organisation")
     actions.add_parser("list")
+    ladder = commands.add_parser("ladder", help="who is told next, and that it is right")
+    actions = ladder.add_subparsers(dest="action", required=True)
+    confirm = actions.add_parser("confirm", help="somebody at the organisation said so")
+    confirm.add_argument("organisation")
+    confirm.add_argument("--by", required=True, help="a role, not a name")
+    actions.add_parser("list", help="unconfirmed or defective; by when, and what is wrong")
     return parser
 
 

@@ -126,5 +126,5 @@ _ADVANCE = text(f"""
 
 _END_LADDERS = text("""
     update notifier.obligation set watch = 'ended'
-     where (id = any(:chains) or (chain = any(:chains) and rung > 0))
+     where (id = any(:chains) or (chain = any(:chains) and id <> chain))
        and watch = 'watching' and not shared""")

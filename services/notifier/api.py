@@ -52,6 +52,9 @@ class NoticeHead(Model):
     shown_again: bool = Field(
         default=False, description="The school was closed; its holiday contact was told before."
     )
+    stands_in_for: str | None = Field(
+        default=None, description="The absent organisation for which this one is told."
+    )
     url: str
 
 
@@ -245,6 +248,7 @@ def _head(row: Any, parts: MailboxParts, state: str | None = None) -> NoticeHead
         deadline_at=row.deadline_at,
         recorded_late=late,
         shown_again=row.again_of is not None,
+        stands_in_for=row.stands_in_for,
         url=f"{parts.notices_url}/{row.id}",
     )
 

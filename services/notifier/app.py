@@ -18,6 +18,7 @@ from services.notifier.calendars import local_date, warm_up
 from services.notifier.channels.webhook import WebhookChannel
 from services.notifier.deliver import Deliverer
 from services.notifier.escalate import Escalator
+from services.notifier.ladder_api import LadderParts, create_ladder_router
 from services.notifier.listen import subscriptions
 from services.notifier.measure import measure
 from services.notifier.report import SOURCE
@@ -26,6 +27,7 @@ from services.notifier.settings import Settings
 from services.notifier.show_again import Shower
 from services.notifier.sweep_ledger import LedgerSweeper
 from services.notifier.tables import Credential
+from services.notifier.watch_ladders import LadderWatch
 
 
 def build(settings: Settings, database: Database, road: bus.Road, *, clock: Clock = now) -> Service:
@@ -38,11 +40,13 @@ def build(settings: Settings, database: Database, road: bus.Road, *, clock: Cloc
     deliverer = Deliverer(database, channel, bells, clock, group)
     escalator = Escalator(database, bells, clock, group)
     ledger = LedgerSweeper(database, bells, clock, group)
-    router = APIRouter()
-    router.include_router(
+    ladders = LadderWatch(database, bells, clock, group.ladders)
+    routes = APIRouter()
+    routes.include_router(
         create_router(MailboxParts(database, bells, clock, group, settings.notices_url))
     )
-    router.include_router(
+    routes.include_router(create_ladder_router(LadderParts(database, clock, group.ladders)))
+    routes.include_router(
         bus.status_route(database, Credentials(Credential, database).authenticate, clock)
     )
     heard = [
@@ -56,10 +60,11 @@ def build(settings: Settings, database: Database, road: bus.Road, *, clock: Cloc
     )  # fmt: skip
     return Service(
         "notifier",
-        router,
+        routes,
         tasks=[
             Task("notifier-deliver", deliverer.run),
             Task("notifier-escalate", escalator.run),
+            Task("notifier-ladders", ladders.run),
             Task("notifier-show-again", Shower(database, bells, clock, group).run),
             Task("notifier-ledger", ledger.run),
             *road.readers(database, *heard),

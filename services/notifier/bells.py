@@ -8,11 +8,12 @@ from contextlib import contextmanager, suppress
 
 
 class Bells:
-    """`deliver` and `escalate` wake those tasks; mailboxes wake the long polls on them."""
+    """`deliver`, `escalate` and `ladders` wake those tasks; mailboxes the long polls on them."""
 
     def __init__(self) -> None:
         self.deliver = asyncio.Event()
         self.escalate = asyncio.Event()
+        self.ladders = asyncio.Event()
         self._waiting: dict[str, set[asyncio.Event]] = {}
 
     def ring_mailboxes(self, organisations: Collection[str]) -> None:

@@ -1,4 +1,5 @@
-"""A withdrawal reaches those whom only a ladder told: the directory never heard of them.
+"""A withdrawal reaches those whom only a ladder told, or who stood in: the directory never heard
+of them.
 
 Part of composing, after what is withdrawn has ended.
 """
@@ -59,7 +60,7 @@ def _addressee(row: Any, mine: Mapping[str, Addressee]) -> Addressee:
 _TOLD = text("""
     select distinct on (o.organisation) o.organisation, o.recipient_name, o.role
       from notifier.obligation o join notifier.obligation f on f.id = o.chain
-     where o.receipt = :receipt and o.child_id = :child and o.rung > 0
+     where o.receipt = :receipt and o.child_id = :child and o.id <> o.chain
        and o.withdrawn_at is not null and o.state not in ('superseded', 'withheld')
        and (f.id = any(cast(:notices as uuid[]))
             or f.organisation = any(cast(:organisations as text[])))

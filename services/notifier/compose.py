@@ -32,6 +32,7 @@ from services.notifier import clocks
 from services.notifier.climbed import find_climbed
 from services.notifier.draft import OURS, Draft, draft_alert, draft_event, recipients_to_reach
 from services.notifier.early import apply_early
+from services.notifier.hand_over import hand_over, handed_over
 from services.notifier.obligations import insert_deliveries, insert_drafts
 from services.notifier.report import notice_fact
 from services.notifier.routes import Route, read_routes
@@ -97,15 +98,19 @@ async def compose(
         await forget_found(session, (one for one in addressed if isinstance(one, EventAddressed)))
     drafts = await _draft(session, addressed, routes, now, settings)
     await clocks.stop(session, endings, now)
-    fresh = await insert_drafts(session, drafts)
-    sent = await insert_deliveries(session, fresh, routes)
+    handed = await hand_over(session, drafts, routes, now, settings)
+    fresh = await insert_drafts(session, handed.drafts)
+    stand_ins = await insert_drafts(session, handed.of(fresh))
+    told = handed_over(fresh, stand_ins, now)
+    fresh += stand_ins
+    sent = await insert_deliveries(session, fresh, handed.routes)
     unsent = await end_notices(session, endings, now)
     further, going = await _withdraw_climbed(session, addressed, now, settings)
     fresh += further
     sent += going
     broker = [draft.id for draft in fresh if draft.owner != OURS]
     early = await apply_early(session, broker)
-    told = [
+    told += [
         notice_fact(_TELLING[draft.state], draft, now, reason=draft.reason)
         for draft in fresh
         if draft.state in _TELLING and draft.owner == OURS

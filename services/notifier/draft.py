@@ -67,6 +67,9 @@ class Draft:
     overtakes: bool = False
     show_again_at: datetime | None = None
     again_of: UUID | None = None
+    stands_in_for: str | None = None
+    given_minutes: float | None = None
+    given_until: datetime | None = None
 
     def overtaken(self, reason: str) -> Draft:
         """The same, never to be sent."""

@@ -15,6 +15,7 @@ from schemas.facts import (
     EventAddressed,
     EventApplied,
     EventRetracted,
+    LadderUnconfirmed,
     OrganisationRecorded,
     ResolutionDecided,
     ResolutionNeeded,
@@ -46,6 +47,7 @@ _COMPOSED: dict[
 _NOT_TOLD = {
     EventApplied.fact_type,
     ResolutionUndone.fact_type,
+    LadderUnconfirmed.fact_type,  # Our own word.
     *(one.fact_type for one in FINDING_FACTS),
 }
 _NOTICES = {one.fact_type: one for one in NOTICE_FACTS}
@@ -55,14 +57,14 @@ def subscriptions(clock: Clock, bells: Bells, settings: NotifierGroup) -> list[b
     """The two groups of the notifier."""
 
     async def hear_addressed(session: Session, facts: Sequence[bus.Fact]) -> None:
-        await record_organisations(
-            session,
-            [
-                OrganisationRecorded.model_validate_json(fact.payload)
-                for fact in facts
-                if fact.type == OrganisationRecorded.fact_type
-            ],
-        )
+        organisations = [
+            OrganisationRecorded.model_validate_json(fact.payload)
+            for fact in facts
+            if fact.type == OrganisationRecorded.fact_type
+        ]
+        if organisations:
+            await record_organisations(session, organisations)
+            after_commit(session, "ladders", bells.ladders.set)
         read: list[Composable] = [
             _COMPOSED[fact.type].model_validate_json(fact.payload)
             for fact in facts

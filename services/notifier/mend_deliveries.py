@@ -115,9 +115,10 @@ _PAGE = text("""
     select p.id, p.organisation, p.composed_at, r.channel, e.id as endpoint,
            p.state = 'waiting' and p.composed_at <= :before
            and (d.id is null or d.settled_at is not null)
+           and r.id is not null
            and (r.channel = 'webhook' or p.sent_at is null) as gap
       from page p
-      join notifier.recipient r on r.id = p.organisation
+      left join notifier.recipient r on r.id = p.organisation
       left join notifier.delivery d on d.id = p.id
       left join notifier.endpoint e
              on e.organisation = p.organisation and e.enabled and r.channel = 'webhook'

@@ -74,6 +74,9 @@ _TYPES = {
     "overtakes": "bool",
     "show_again_at": "timestamptz",
     "again_of": "uuid",
+    "stands_in_for": "text",
+    "given_minutes": "float8",
+    "given_until": "timestamptz",
 }
 
 _INSERT = text(f"""

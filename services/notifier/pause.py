@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from chassis.database import Session
+from services.notifier.report import RUNG_ENDS
 
 
 class Pause(NamedTuple):
@@ -24,7 +25,9 @@ class Pause(NamedTuple):
     reason: str
 
 
-async def record_pauses(session: Session, pauses: Sequence[Pause], rung_due_at: datetime) -> None:
+async def record_pauses(
+    session: Session, pauses: Sequence[Pause], at: datetime, rung_minutes: float
+) -> None:
     """Keep pauses; what waits for a paused endpoint goes on climbing its ladder.
 
     A later rung is timed from its first sending, and to a paused endpoint nothing is sent: it is
@@ -41,7 +44,7 @@ async def record_pauses(session: Session, pauses: Sequence[Pause], rung_due_at: 
     )
     paused = [one.endpoint for one in pauses if one.pauses]
     if paused:
-        await session.execute(_TIME_RUNGS, {"ids": paused, "due": rung_due_at})
+        await session.execute(_TIME_RUNGS, {"ids": paused, "at": at, "rung_minutes": rung_minutes})
 
 
 async def disable_gone(session: Session, endpoints: Sequence[UUID], at: datetime) -> list[Any]:
@@ -71,13 +74,14 @@ _RECORD = text("""
                   cast(:reasons as text[])) p(id, pauses, seconds, reason)
      where e.id = p.id and e.enabled""")
 
-_TIME_RUNGS = text("""
+_TIME_RUNGS = text(f"""
     with untimed as (
         select o.id from notifier.delivery d join notifier.obligation o on o.id = d.id
          where d.settled_at is null and d.endpoint = any(:ids)
            and o.watch = 'watching' and o.watch_due_at is null
          order by o.id for update of o)
-    update notifier.obligation o set watch_due_at = :due from untimed where o.id = untimed.id""")
+    update notifier.obligation o set watch_due_at = {RUNG_ENDS}
+      from untimed where o.id = untimed.id""")
 
 _DISABLE = text("""
     update notifier.endpoint

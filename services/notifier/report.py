@@ -30,6 +30,12 @@ _TOLD = {
 COLUMNS = ", ".join(f"o.{column}" for column in _TOLD.values())
 """What a fact needs of an obligation `o`."""
 
+RUNG_ENDS = """greatest(
+    cast(:at as timestamptz)
+        + coalesce(o.given_minutes, cast(:rung_minutes as float8)) * interval '1 minute',
+    o.given_until)"""
+"""When a rung `o` that is sent at `:at` has had its time; `draft_rung.rung_ends` says the same."""
+
 EVERY_CHILD = UUID(int=0)
 """Stands for every child of an event where a child is asked for."""
 

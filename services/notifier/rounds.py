@@ -9,7 +9,6 @@ import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from uuid import UUID
 
 from prometheus_client import Counter
@@ -133,8 +132,7 @@ class Rounds:
             await outbound.give_back(session, Delivery, now.returned)
             settled = await settle_sendings(session, now.done, at, self._send, self._deadlines)
             if pauses:
-                rung_due_at = at + timedelta(minutes=self._deadlines.rung_minutes)
-                await record_pauses(session, pauses, rung_due_at)
+                await record_pauses(session, pauses, at, self._deadlines.rung_minutes)
             if settled.failed:
                 after_commit(session, "escalate", self._bells.escalate.set)
             if gone:

@@ -13,7 +13,17 @@ from sqlalchemy import text
 from chassis.database import Session
 from schemas.facts import OrganisationRecorded
 from schemas.model import Model
-from schemas.organisations import DateRange, Rung, ServiceHours
+from schemas.organisations import (
+    Absence,
+    DateRange,
+    Ladder,
+    Organisation,
+    Post,
+    QuietHours,
+    Rung,
+    ServiceHours,
+    ladder_for,
+)
 from services.notifier.calendars import SchoolCalendar, ServiceCalendar
 from services.notifier.rules import read_rules
 from services.notifier.settings import DeadlineSettings
@@ -28,9 +38,23 @@ class StoredCalendar(Model):
     service_hours: tuple[ServiceHours, ...] = ()
 
 
+class Availability(Model):
+    """When nobody is called there, and who stands in."""
+
+    quiet_hours: tuple[QuietHours, ...] = ()
+    absences: tuple[Absence, ...] = ()
+    holiday_contact: Post | None = None
+
+
+ALWAYS_THERE = Availability()
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How a recipient is reached: its channel, its days and hours, its endpoint if it has one."""
+    """How a recipient is reached: its channel, its days and hours, its endpoint if it has one.
+
+    `ladder` is for every profile without one of its own in `ladders`.
+    """
 
     organisation: str
     name: str
@@ -39,6 +63,12 @@ class Route:
     ladder: tuple[Rung, ...]
     endpoint: UUID | None
     service: ServiceCalendar = field(default_factory=ServiceCalendar)
+    ladders: tuple[Ladder, ...] = ()
+    availability: Availability = ALWAYS_THERE
+
+    def ladder_for(self, profile: str) -> tuple[Rung, ...]:
+        """Who is told next, of notices of a profile."""
+        return ladder_for(self.ladder, self.ladders, profile)
 
     def missing(self) -> str | None:
         """Why nothing can be delivered there, if so."""
@@ -75,10 +105,9 @@ async def record_organisations(session: Session, facts: Sequence[OrganisationRec
                 ).model_dump_json(by_alias=True)
                 for row in rows
             ],
-            "ladders": [
-                "[" + ",".join(rung.model_dump_json() for rung in row.organisation.ladder) + "]"
-                for row in rows
-            ],
+            "common": [_list_of(row.organisation.ladder) for row in rows],
+            "own": [_list_of(row.organisation.ladders) for row in rows],
+            "availabilities": [_availability(row.organisation) for row in rows],
             "ats": [row.at for row in rows],
         },
     )
@@ -105,22 +134,44 @@ def _route(row: Any, opens_at: time) -> Route:
         tuple(Rung.model_validate(rung) for rung in row.ladder),
         row.endpoint,
         ServiceCalendar(stored.service_hours, stored.closures),
+        tuple(Ladder.model_validate(one) for one in row.ladders),
+        Availability.model_validate(row.availability) if row.availability else ALWAYS_THERE,
     )
 
 
+def _list_of(models: Sequence[Model]) -> str:
+    return "[" + ",".join(one.model_dump_json(exclude_none=True) for one in models) + "]"
+
+
+def _availability(organisation: Organisation) -> str:
+    stored = Availability(
+        quiet_hours=organisation.quiet_hours,
+        absences=organisation.absences,
+        holiday_contact=organisation.holiday_contact,
+    )
+    # Most have none, and an empty one need not be read for every notice.
+    return "{}" if stored == ALWAYS_THERE else stored.model_dump_json(exclude_none=True)
+
+
 _RECORD = text("""
-    insert into notifier.recipient (id, kind, name, channel, calendar, ladder, recorded_at)
-    select * from unnest(cast(:ids as text[]), cast(:kinds as text[]), cast(:names as text[]),
-                         cast(:channels as text[]), cast(:calendars as jsonb[]),
-                         cast(:ladders as jsonb[]), cast(:ats as timestamptz[]))
+    insert into notifier.recipient (id, kind, name, channel, calendar, ladder, ladders,
+                                    availability, recorded_at, known_since)
+    select r.*, r.at
+      from unnest(cast(:ids as text[]), cast(:kinds as text[]), cast(:names as text[]),
+                  cast(:channels as text[]), cast(:calendars as jsonb[]), cast(:common as jsonb[]),
+                  cast(:own as jsonb[]), cast(:availabilities as jsonb[]),
+                  cast(:ats as timestamptz[]))
+           r(id, kind, name, channel, calendar, ladder, ladders, availability, at)
         on conflict (id) do update
        set kind = excluded.kind, name = excluded.name, channel = excluded.channel,
-           calendar = excluded.calendar, ladder = excluded.ladder,
-           recorded_at = excluded.recorded_at
+           calendar = excluded.calendar, ladder = excluded.ladder, ladders = excluded.ladders,
+           availability = excluded.availability, recorded_at = excluded.recorded_at,
+           ladder_judged_at = null
      where recipient.recorded_at <= excluded.recorded_at""")
 
 _READ = text("""
-    select r.id, r.name, r.channel, r.calendar, r.ladder, e.id as endpoint
+    select r.id, r.name, r.channel, r.calendar, r.ladder, r.ladders, r.availability,
+           e.id as endpoint
       from notifier.recipient r
       left join notifier.endpoint e on e.organisation = r.id and e.enabled
      where r.id = any(:ids)""")

@@ -176,7 +176,9 @@ class Defaults(_Entry):
     """What counts where an organisation says nothing of its own; local times are Europe/London."""
 
     school_opens_at: time = Field(alias="school-opens-at")
+    school_day_ends_at: time = Field(alias="school-day-ends-at")
     working_morning_at: time = Field(alias="working-morning-at")
+    rung_least_minutes: int = Field(ge=0, alias="rung-least-minutes")
     recorded_late_after_hours: int = Field(gt=0, alias="recorded-late-after-hours")
 
 
@@ -194,6 +196,11 @@ class Table(_Entry):
     def clock_for(self, name: str, day: date) -> Clock:
         """A clock as it was in force on the day on which it started."""
         return next(one for one in _in_force(self.clock, day) if one.id == name)
+
+    def closed_days(self, day: date) -> int | None:
+        """After how many days without school a school counts as closed, where a rule says so."""
+        closed = (one.closed for one in self.in_force(day) if one.closed is not None)
+        return min((one.more_than_days for one in closed), default=None)
 
     def in_force(self, day: date) -> list[Rule]:
         """The rules of a day, in order."""

@@ -63,6 +63,22 @@ class DeadlineSettings(Group):
         default=None, description="The partnership's own rules; default: deadlines.toml."
     )
     rung_minutes: float = Field(default=60.0, gt=0, description="What each further rung is given.")
+    urgent_events: tuple[str, ...] = Field(
+        default=(
+            "domestic-abuse.recorded", "missing.reported", "missing.updated",
+            "resolution.needed", "resolution.overdue",
+        ),
+        description="Their ladders wait for nobody's quiet hours.",
+    )  # fmt: skip
+
+
+class LadderSettings(Group):
+    """How often an organisation confirms who is told there, and who next."""
+
+    confirm_days: int = Field(default=90, ge=1)
+    look_seconds: float = Field(
+        default=60.0, gt=0, description="How often it is looked who has not."
+    )
 
 
 class MailboxSettings(Group):
@@ -105,6 +121,7 @@ class NotifierGroup(Group):
     mailbox: MailboxSettings = MailboxSettings()
     ledger: LedgerSettings = LedgerSettings()
     status: StatusSettings = StatusSettings()
+    ladders: LadderSettings = LadderSettings()
     sweep_seconds: float = Field(default=5.0, gt=0)
 
 

@@ -10,7 +10,7 @@ import random
 from collections import Counter as Counts
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from chassis.database import Session
 from chassis.ids import new_id
 from schemas.facts import NoticeDelivered, NoticeFailed
 from services.notifier.channels.webhook import Delivered, Outcome, Refused
-from services.notifier.report import COLUMNS, telling
+from services.notifier.report import COLUMNS, RUNG_ENDS, telling
 from services.notifier.settings import DeadlineSettings, SendSettings
 from services.notifier.tables import Delivery
 
@@ -83,7 +83,7 @@ async def settle_sendings(
             "statuses": [one.outcome.status for one in sendings],
             "facts": [new_id() for _ in sendings],
             "at": at,
-            "rung_due": at + timedelta(minutes=deadlines.rung_minutes),
+            "rung_minutes": deadlines.rung_minutes,
         },
     )
     counts: dict[str, int] = dict(rows)
@@ -151,7 +151,7 @@ _SETTLE = text(f"""
                watch_due_at = case when h.state = 'failed' and o.watch = 'watching' then :at
                                    when h.state = 'failed' then o.watch_due_at
                                    when o.watch = 'watching'
-                                   then coalesce(o.watch_due_at, :rung_due) end
+                                   then coalesce(o.watch_due_at, {RUNG_ENDS}) end
           from held h
          where o.id = h.id
            and case h.state

@@ -168,8 +168,10 @@ _ENDINGS = """
 # A rung that two ladders share stands while one of the two does.
 _FOR_ANOTHER = """exists (
             select from notifier.obligation f
-             where f.receipt = o.receipt and f.child_id = o.child_id and f.profile = o.profile
-               and f.rung = 0 and f.withdrawn_at is null and f.state <> 'superseded'
+             where f.receipt = o.receipt and f.child_id = o.child_id
+               and f.profile = (select c.profile from notifier.obligation c where c.id = o.chain)
+               and f.rung = 0 and f.id = f.chain
+               and f.withdrawn_at is null and f.state <> 'superseded'
                and f.id <> all(cast(:children as uuid[])))"""
 
 _HIT = f"""

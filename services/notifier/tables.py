@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Identity
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, DateTime, Identity, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -39,7 +39,13 @@ def _time_or_none() -> Any:
 
 
 class Recipient(Row, table=True):
-    """What the directory last said of an organisation: how it is reached, and who is next."""
+    """What the directory last said of an organisation: how it is reached, and who is next.
+
+    `ladder` is for every profile without one of its own in `ladders`; `availability` says who
+    stands in and when nobody is called. The organisation itself confirms all of it now and then;
+    `ladder_asked_at` is when it was last said that it had not. `ladder_defects`: see
+    `judge_ladder`; what was recorded since is not judged yet.
+    """
 
     __tablename__ = "recipient"
     __table_args__ = _IN_SCHEMA
@@ -49,8 +55,16 @@ class Recipient(Row, table=True):
     name: str
     channel: str
     calendar: dict[str, Any] = Field(sa_type=JSONB)
-    ladder: list[dict[str, str]] = Field(sa_type=JSONB)
+    ladder: list[dict[str, Any]] = Field(sa_type=JSONB)
+    ladders: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
+    availability: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
     recorded_at: datetime = _time()
+    known_since: datetime = _time()
+    ladder_confirmed_at: datetime | None = _time_or_none()
+    ladder_confirmed_by: str | None = None
+    ladder_asked_at: datetime | None = _time_or_none()
+    ladder_judged_at: datetime | None = _time_or_none()
+    ladder_defects: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
 
 
 class Endpoint(Row, table=True):
@@ -91,6 +105,9 @@ class Obligation(Row, table=True):
     one ladder share `chain`, the id of the first; a rung that two ladders reached is `shared`.
     `happened_at` and `accepted_at`: when it happened, and when the bus had it. Where a school is
     closed, `show_again_at` is when its notice comes once more, as one that is `again_of` it.
+    Who stands in for the first has its rung too, 0. A later rung is given `given_minutes` from when
+    it was really sent, and at least until `given_until`. `deferred_at`: its deadline passed, and
+    the next waits for the end of quiet hours.
     """
 
     __tablename__ = "obligation"
@@ -113,10 +130,14 @@ class Obligation(Row, table=True):
     profile: str
     owner: str
     rule: str
+    stands_in_for: str | None = None
     content: str | None = None
     state: str
     reason: str | None = None
     watch: str
+    given_minutes: float | None = None
+    given_until: datetime | None = _time_or_none()
+    deferred_at: datetime | None = _time_or_none()
     watch_due_at: datetime | None = _time_or_none()
     deadline_at: datetime | None = _time_or_none()
     composed_at: datetime = _time()

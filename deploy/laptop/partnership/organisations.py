@@ -160,6 +160,10 @@ def make_agencies() -> list[Organisation]:
                 name=f"{area.name} Children's Social Care (MASH)",
                 local_authority=area.council,
                 covers_postcodes=area.outward_codes,
+                ladder=(
+                    Rung(organisation=area.mash, role=RecipientRole.DUTY_OFFICER),
+                    Rung(organisation=area.council, role=RecipientRole.DUTY_OFFICER),
+                ),
             )
         )
         agencies.append(
@@ -187,6 +191,7 @@ def make_agencies() -> list[Organisation]:
                 local_authority=area.council,
                 covers_postcodes=area.outward_codes,
                 emergency_department=True,
+                ladder=(Rung(organisation=area.mash, role=RecipientRole.DUTY_OFFICER),),
                 channel="fhir" if f"ods-{code.lower()}" == FHIR_HOSPITAL else "mailbox",
             )
         )

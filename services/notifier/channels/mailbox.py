@@ -45,7 +45,8 @@ async def open_notice(
 ) -> tuple[dict[str, Any], list[bus.Fact]]:
     """The content of a found notice, opened the first time it is read, and the facts to append."""
     content: dict[str, Any] = json.loads(row.content or "{}")
-    if row.profile in MINIMAL:
+    # A rung that is told less than a school is told no more by this either.
+    if row.profile in MINIMAL and row.first_profile in MINIMAL:
         told = await session.execute(
             _SOCIAL_CARE_TOLD, {"receipt": row.receipt, "child": row.child_id}
         )
@@ -61,7 +62,8 @@ async def confirm(
     return await advance(session, [row.id], step, at, by=by, record_reference=record_reference)
 
 
-_HEAD = "id, organisation, state, composed_at, deadline_at, happened_at, accepted_at, again_of"
+_HEAD = """id, organisation, state, composed_at, deadline_at, happened_at, accepted_at, again_of,
+    stands_in_for"""
 
 
 def _list(condition: str) -> Any:
@@ -82,8 +84,9 @@ _LISTS = {
 
 _FIND = text(f"""
     select {_HEAD}, receipt, child_id, profile, content, withdrawn_at, delivered_at, opened_at,
-           acknowledged_at, acknowledged_by, filed_at, record_reference
-      from notifier.obligation
+           acknowledged_at, acknowledged_by, filed_at, record_reference,
+           (select f.profile from notifier.obligation f where f.id = o.chain) as first_profile
+      from notifier.obligation o
      where id = :notice and organisation = any(:organisations) and owner = 'notifier'
        and state <> 'withheld'""")
 
