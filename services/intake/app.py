@@ -12,10 +12,11 @@ from chassis.database import Database
 from chassis.health import Check
 from chassis.process import Service, Task
 from services.intake import api, listen
-from services.intake.ask_ledger import SOURCE, ledger_task
+from services.intake.ask_ledger import ledger_task
 from services.intake.canary import Canary
 from services.intake.canary_receiver import canary_routes
 from services.intake.identify import Identifier
+from services.intake.insert import SOURCE
 from services.intake.judge import Judge
 from services.intake.measure import measure
 from services.intake.record import GroupRecorder, Recorder

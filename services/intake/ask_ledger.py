@@ -20,9 +20,9 @@ from chassis.database import Database, Session
 from chassis.only_one import only_one
 from chassis.process import Task
 from schemas.facts import AskedNotice, LedgerAsked
+from services.intake.insert import SOURCE
 from services.intake.settings import LedgerSettings
 
-SOURCE = "intake"
 ONE_ASKS = 0x494E_5441_0000_0001
 """The lock of the process that asks (ASCII "INTA")."""
 

@@ -24,6 +24,7 @@ from chassis.telemetry import logger
 from schemas.canary import RECIPIENTS, make_event
 from schemas.facts import CanaryLate, CanaryReturned
 from services.intake.canary_door import Answer, CanaryDoor
+from services.intake.insert import SOURCE
 from services.intake.settings import CanarySettings
 
 log = logger("intake.canary")
@@ -33,7 +34,6 @@ round_trip = Gauge("canary_round_trip_seconds", "The canary's last round trip")
 leg_seconds = Gauge("canary_leg_seconds", "The legs of the canary's last round trip", ["leg"])
 trips = Counter("canary_trips_total", "Synthetic incidents posted", ["answer"])
 
-SOURCE = "intake"
 ONE_WALKS = 0x4341_4E41_5259_0001
 """The lock of the process whose canary walks (ASCII "CANARY")."""
 

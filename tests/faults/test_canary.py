@@ -41,7 +41,8 @@ async def test_a_stopped_notifier_is_noticed_and_its_return_too(
         await _says(fleet, *before, "canary.late")
         noticed = time.monotonic() - killed
         print(f"the notifier was killed; noticed after {noticed:.1f} s, limit {LATE_SECONDS}")
-        assert noticed < LATE_SECONDS + 2.5
+        # A trip begins every second; two slow cores are shared with whoever else tests.
+        assert noticed < LATE_SECONDS + 4
         assert (await said(fleet.database))[-1][1]["reached"] == "accepted"
         await _metric(fleet, "canary_late 1.0")
         await eventually(lambda: _status_of_canary(fleet, "behind"), 15.0, "the status says so")
