@@ -17,6 +17,7 @@ class Operation(StrEnum):
     READ_OWN_EVENTS = "read-own-events"
     READ_NOTICES = "read-notices"
     ACKNOWLEDGE_NOTICES = "acknowledge-notices"
+    RECORD_TELEPHONE_CALLS = "record-telephone-calls"
     RESOLVE = "resolve"
 
 
@@ -41,6 +42,8 @@ OPERATORS: dict[Operation, frozenset[Kind]] = {
     Operation.READ_OWN_EVENTS: ANY_AGENCY,
     Operation.READ_NOTICES: ANY_AGENCY,  # Its own only: every agency is told of its referrals.
     Operation.ACKNOWLEDGE_NOTICES: ANY_AGENCY,
+    # To others, whose notice is late or on a ladder that nobody is left on; its own, anybody may.
+    Operation.RECORD_TELEPHONE_CALLS: frozenset({Kind.SOCIAL_CARE}),
     Operation.RESOLVE: frozenset({Kind.SOCIAL_CARE}),
 }
 """Who may do what does not depend on a type of event."""

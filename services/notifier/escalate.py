@@ -58,7 +58,7 @@ async def sweep(session: Session, at: datetime, settings: DeadlineSettings) -> S
     facts = [
         notice_fact(NoticeUndelivered, row, at, reason=_why(row))
         for row in due
-        if row.state != "failed" or row.owner != OURS
+        if (row.state != "failed" or row.owner != OURS) and row.declined_at is None
     ]
     undecided: list[Any] = []
     if missed:
@@ -214,6 +214,8 @@ async def _insert(session: Session, drafts: Sequence[Draft], dwell_ends: datetim
 
 
 def _why(row: Any) -> str:
+    if row.declined_at is not None:
+        return "declined"
     if row.state == "failed":
         return row.reason or "failed"
     if row.acknowledged_at is not None:
@@ -263,7 +265,7 @@ class Escalator:
 
 
 _ROW = f"""{COLUMNS}, o.chain, o.event_type, o.happened_at, o.content, o.state, o.reason,
-    o.delivered_at, o.acknowledged_at, f.organisation as first_organisation"""
+    o.delivered_at, o.acknowledged_at, o.declined_at, f.organisation as first_organisation"""
 
 _DUE = text(f"""
     select {_ROW} from notifier.obligation o join notifier.obligation f on f.id = o.chain

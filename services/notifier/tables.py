@@ -76,6 +76,9 @@ class Obligation(Row, table=True):
     `state`: waiting, delivered, opened, acknowledged, filed, failed, withheld, superseded.
     `watch` is its ladder: watching (until `watch_due_at`), climbed, exhausted, ended. The rungs of
     one ladder share `chain`, the id of the first; a rung that two ladders reached is `shared`.
+    `number` is its place in the mailbox's cursor, given when it is first collected by cursor. Told
+    by telephone counts as acknowledged (`acknowledged_at`); `state` goes on saying how far the
+    notice itself came.
     """
 
     __tablename__ = "obligation"
@@ -112,6 +115,60 @@ class Obligation(Row, table=True):
     filed_at: datetime | None = _time_or_none()
     record_reference: str | None = None
     withdrawn_at: datetime | None = _time_or_none()
+    number: int | None = Field(default=None, sa_type=BigInteger)
+    telephoned_at: datetime | None = _time_or_none()
+    telephoned_by: str | None = None
+    telephoned_to: str | None = None
+    declined_at: datetime | None = _time_or_none()
+    decline_reason: str | None = None
+    decline_text: str | None = None
+    filing_reminded_at: datetime | None = _time_or_none()
+
+
+class Mailbox(Row, table=True):
+    """An organisation that pulls. Its row's lock is held while its notices are numbered.
+
+    `pull_interval_minutes`: how often it says that it pulls, if it does; `lapsed_at`: since when it
+    has not, and was escalated for it.
+    """
+
+    __tablename__ = "mailbox"
+    __table_args__ = _IN_SCHEMA
+
+    organisation: str = Field(primary_key=True)
+    pull_interval_minutes: int | None = None
+    last_pulled_at: datetime | None = _time_or_none()
+    lapsed_at: datetime | None = _time_or_none()
+
+
+class Question(Row, table=True):
+    """What a recipient asks the sender of one notice. Personal data: never logged."""
+
+    __tablename__ = "question"
+    __table_args__ = _IN_SCHEMA
+
+    id: UUID = Field(primary_key=True)
+    notice: UUID
+    receipt: UUID
+    child_id: UUID
+    organisation: str
+    text: str
+    asked_by: str
+    asked_at: datetime = _time()
+    answered_at: datetime | None = _time_or_none()
+
+
+class Answer(Row, table=True):
+    """What the sender answered."""
+
+    __tablename__ = "answer"
+    __table_args__ = _IN_SCHEMA
+
+    id: UUID = Field(primary_key=True)
+    question: UUID
+    text: str
+    answered_by: str
+    at: datetime = _time()
 
 
 class Delivery(OutboundRow, Row, table=True):
