@@ -172,6 +172,12 @@ class NoticeEscalated(NoticeFact):
     next_role: RecipientRole
 
 
+class NoticeExhausted(NoticeFact):
+    """Nobody is left on its ladder: a person must telephone."""
+
+    fact_type: ClassVar[str] = "notice.exhausted"
+
+
 NOTICE_FACTS: tuple[type[NoticeFact], ...] = (
     NoticeDelivered,
     NoticeOpened,
@@ -187,6 +193,7 @@ NOTICE_FACTS: tuple[type[NoticeFact], ...] = (
     NoticeWithdrawn,
     NoticeUndelivered,
     NoticeEscalated,
+    NoticeExhausted,
 )
 
 

@@ -20,7 +20,14 @@ import bus
 from chassis.clock import Clock
 from chassis.database import Database, Session, after_commit
 from chassis.telemetry import logger
-from schemas.facts import ClockMissed, NoticeEscalated, NoticeFailed, NoticeUndelivered, notice_id
+from schemas.facts import (
+    ClockMissed,
+    NoticeEscalated,
+    NoticeExhausted,
+    NoticeFailed,
+    NoticeUndelivered,
+    notice_id,
+)
 from schemas.organisations import Rung
 from services.notifier.bells import Bells, wait
 from services.notifier.draft import OURS, Draft
@@ -96,7 +103,7 @@ async def _climb(
     rows_withheld = await session.execute(_WITHHELD, {"receipts": [row.receipt for row in rows]})
     withheld = {tuple(row) for row in rows_withheld}
     steps: list[tuple[Any, int, Rung]] = []
-    last: list[UUID] = []
+    last: list[Any] = []
     for row in rows:
         known = ladders.get(row.first_organisation)
         further = [
@@ -107,7 +114,7 @@ async def _climb(
         if further:
             steps.append((row, *further[0]))
         else:
-            last.append(row.id)
+            last.append(row)
             exhausted_total.inc()
             log.error(
                 "ladder_exhausted",
@@ -125,7 +132,9 @@ async def _climb(
     ]
     fresh = await _insert(session, drafts, dwell_ends)
     sent = await insert_deliveries(session, fresh, routes)
-    await session.execute(_LEAVE, {"climbed": [row.id for row, _, _ in steps], "exhausted": last})
+    await session.execute(
+        _LEAVE, {"climbed": [row.id for row, _, _ in steps], "exhausted": [row.id for row in last]}
+    )
     facts = [
         notice_fact(
             NoticeEscalated, row, at, reason=_why(row), next_notice=draft.id,
@@ -138,6 +147,7 @@ async def _climb(
         for draft in fresh
         if draft.state == "failed"
     ]
+    facts += [notice_fact(NoticeExhausted, row, at, reason=_why(row)) for row in last]
     for row, number, _ in steps:
         escalations_total.labels(_why(row)).inc()
         log.warning(
