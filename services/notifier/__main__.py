@@ -1,4 +1,4 @@
-"""`python -m services.notifier`: serve, or manage endpoints and credentials."""
+"""`python -m services.notifier`: serve, manage endpoints and credentials, write mailbox files."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from fastapi import APIRouter
 
 import bus
+from chassis.clock import now
 from chassis.database import Database, Session
 from chassis.migrations import Chain, check_schema
 from chassis.process import Service, run, serve
@@ -19,7 +21,9 @@ from schemas.facts import TOPICS
 from schemas.organisations import OrganisationKind
 from services.notifier import credentials, endpoints
 from services.notifier.app import build
+from services.notifier.channels.pulls import set_interval
 from services.notifier.settings import Settings
+from services.notifier.write_export import write_export
 
 GROUPS = {
     "database", "http", "log", "bus", "intake", "directory", "notifier", "health_broker", "role",
@@ -36,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.write(printable(settings) + "\n")
     elif command.what == "serve":
         run(_serve(settings))
+    elif command.what == "export":
+        asyncio.run(_export(settings, command))
     else:
         asyncio.run(_manage(settings, command))
 
@@ -52,11 +58,34 @@ async def _manage(settings: Settings, command: argparse.Namespace) -> None:
     database = Database(settings.database, "notifier-command")
     try:
         async with database.transaction() as session:
-            manage = _endpoint if command.what == "endpoint" else _credential
-            lines = await manage(session, command)
+            lines = await _MANAGE[command.what](session, command)
     finally:
         await database.close()
     sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+async def _export(settings: Settings, command: argparse.Namespace) -> None:
+    database = Database(settings.database, "notifier-command")
+    size = settings.notifier.mailbox.page_limit
+    try:
+        done = await write_export(
+            database,
+            command.organisation,
+            command.form,
+            Path(command.out),
+            after=command.after,
+            size=size,
+            bom=command.bom,
+        )
+    finally:
+        await database.close()
+    sys.stdout.write(f"{done.count} notices; the next file begins --after {done.after}\n")
+
+
+async def _pulls(session: Session, command: argparse.Namespace) -> list[str]:
+    minutes = None if command.minutes == 0 else command.minutes
+    await set_interval(session, command.organisation, minutes, now())
+    return [f"every {minutes} minutes" if minutes else "no interval"]
 
 
 async def _endpoint(session: Session, command: argparse.Namespace) -> list[str]:
@@ -104,6 +133,9 @@ async def _credential(session: Session, command: argparse.Namespace) -> list[str
             ]
 
 
+_MANAGE = {"endpoint": _endpoint, "credential": _credential, "pull-interval": _pulls}
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services.notifier", description=__doc__)
     commands = parser.add_subparsers(dest="what")
@@ -118,6 +150,15 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("rotate", "remove"):
         actions.add_parser(name).add_argument("organisation")
     actions.add_parser("list")
+    export = commands.add_parser("export", help="an organisation's notices as a file; opens them")
+    export.add_argument("organisation")
+    export.add_argument("--form", choices=["csv", "json"], default="csv")
+    export.add_argument("--out", required=True)
+    export.add_argument("--after", type=int, default=0, help="the cursor of the last file")
+    export.add_argument("--bom", action="store_true", help="mark the CSV as UTF-8")
+    pulls = commands.add_parser("pull-interval", help="how often a system says that it pulls")
+    pulls.add_argument("organisation")
+    pulls.add_argument("minutes", type=int, help="0: it says nothing")
     credential = commands.add_parser("credential", help="keys of recipients' systems")
     actions = credential.add_subparsers(dest="action", required=True)
     add = actions.add_parser("add", help="prints the key, once")

@@ -66,12 +66,11 @@ async def export_notices(
     return Exported(notices, rows, rows[-1].number if rows else after), [*facts, *opened]
 
 
-def as_csv(notices: Sequence[dict[str, Any]], *, head: bool = True) -> str:
+def as_csv(notices: Sequence[dict[str, Any]]) -> str:
     """A line for each notice. What is no plain value stands as JSON in its cell."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\r\n")
-    if head:
-        writer.writerow([*HEAD, *CONTENT])
+    writer.writerow([*HEAD, *CONTENT])
     for notice in notices:
         content = notice["content"]
         writer.writerow(

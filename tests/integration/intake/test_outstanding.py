@@ -1,4 +1,4 @@
-"""`GET /v1/events/{receipt}` says who has not got it and what is done about each: forty recipients."""
+"""`GET /v1/events/{receipt}` says who has not got it, and what is done about each."""
 
 from __future__ import annotations
 
@@ -171,8 +171,9 @@ def story(receipt: UUID) -> tuple[list[Fact], dict[str, tuple[Any, ...]]]:
             ]
     recipients.append(
         Addressee(
-            organisation="nobody-heard", name="The nobody-heard", role=RecipientRole.GENERAL_PRACTICE,
-            profile=Profile.HEALTH_MINIMAL, owner="health-broker", rule="r",
+            organisation="nobody-heard", name="The nobody-heard",
+            role=RecipientRole.GENERAL_PRACTICE, profile=Profile.HEALTH_MINIMAL,
+            owner="health-broker", rule="r",
         )
     )  # fmt: skip
     expected |= {
