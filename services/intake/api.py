@@ -157,7 +157,7 @@ def routes(
         x_purpose: Annotated[str, Header(max_length=200)] = DEFAULT_PURPOSE,
     ) -> Answered:
         async with _answering():
-            sender = await authenticate(request, Operation.READ_OWN_EVENTS)
+            sender = await authenticate(request, Operation.ANSWER_QUESTIONS)
             said = read_answer(parse_json(await read_body(request, ANSWER_LIMIT_BYTES)))
             async with database.transaction() as session:
                 answer = await answer_question(

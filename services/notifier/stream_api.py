@@ -7,7 +7,7 @@ the last cursor it saw and misses nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
@@ -47,7 +47,9 @@ def add_routes(router: APIRouter, door: Door) -> None:
         )
 
 
-async def stream_heads(door: Door, authorization: str | None, after: int) -> AsyncIterator[str]:
+async def stream_heads(
+    door: Door, authorization: str | None, after: int
+) -> AsyncGenerator[str, None]:
     """The stream's text: events, and a comment where nothing was said for a while."""
     parts = door.parts
     settings = parts.settings

@@ -287,6 +287,7 @@ async def test_a_recipient_s_question_is_read_and_answered_by_the_sender_alone(
     assert (await answer(said, intake.social_care)).status_code == 404
     ids = {(await answer(said)).json()["answer"] for _ in range(2)}
     assert len(ids) == 1
+    bad: Any
     for bad in ({"text": ""}, {"text": "a\u0000"}, {"text": "x" * 2001}, {}, []):
         assert (await answer(bad)).status_code == 422
     [shown] = (await intake.get(f"/v1/events/{receipt}")).json()["questions"]

@@ -29,7 +29,7 @@ def test_every_kind_operation_and_type_is_as_expected() -> None:
     for kind, operation, event_type in product(OrganisationKind, Operation, TYPES):
         if operation is Operation.SEND:
             expected = event_type in EVERYBODY_MAY_SEND | MAY_SEND.get(kind.value, set())
-        elif operation is Operation.RESOLVE:
+        elif operation in (Operation.RESOLVE, Operation.RECORD_TELEPHONE_CALLS):
             expected = kind.value == "social-care"
         else:
             expected = True
