@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -364,3 +365,30 @@ async def test_a_mailbox_that_is_not_pulled_is_escalated_once_a_lapse(school: Sc
     assert await chaser.lapse_once() == 0
     school.clock.forward(minutes=6)
     assert [await chaser.lapse_once() for _ in range(2)] == [1, 0]
+
+
+async def test_two_systems_that_confirm_the_same_at_once_tell_it_once(school: School) -> None:
+    notices = await school.told(60)
+    items: list[dict[str, Any]] = [
+        {"notice": str(one), "state": state, "by": by, **more}
+        for one in notices
+        for state, by, more in (
+            ("acknowledged", "office", {}),
+            ("filed", "lead", {"recordReference": "R"}),
+        )
+    ]
+    orders = [items, items[::-1], items[40:] + items[:40], items]
+    answers = await asyncio.gather(
+        *(
+            school.http.post(
+                "/v1/notices/receipts", json={"receipts": order}, headers=school.keys[SCHOOL]
+            )
+            for order in orders
+        ),
+        *(school.get("?after=0") for _ in range(3)),
+    )
+    assert [answer.status_code for answer in answers] == [200] * 7
+    kinds = [kind for kind, _ in await school.facts()]
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == {
+        "notice.delivered": 60, "notice.acknowledged": 60, "notice.filed": 60,
+    }  # fmt: skip
