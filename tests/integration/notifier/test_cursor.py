@@ -118,6 +118,7 @@ async def test_composers_and_readers_at_once_lose_nothing_and_turn_nothing_round
     assert {one for _, one in school} | {one for _, one in other} == made
     assert len(school) + len(other) == len(both) == len(made)
     missed = len(made) - len(await naive)
+    print(f"{len(made)} notices, {COMPOSERS} composers, four readers: none lost; by time {missed}")
     assert missed > 0, "the race was no race: a cursor over composing lost nothing"
 
 
