@@ -15,8 +15,10 @@ class Operation(StrEnum):
 
     SEND = "send"
     READ_OWN_EVENTS = "read-own-events"
+    ANSWER_QUESTIONS = "answer-questions"
     READ_NOTICES = "read-notices"
     ACKNOWLEDGE_NOTICES = "acknowledge-notices"
+    RECORD_TELEPHONE_CALLS = "record-telephone-calls"
     RESOLVE = "resolve"
     CONFIRM_LADDER = "confirm-ladder"
     WATCH_LADDERS = "watch-ladders"
@@ -49,8 +51,11 @@ SENDERS: dict[str, frozenset[Kind]] = {
 
 OPERATORS: dict[Operation, frozenset[Kind]] = {
     Operation.READ_OWN_EVENTS: ANY_AGENCY,
+    Operation.ANSWER_QUESTIONS: ANY_AGENCY,  # About its own events.
     Operation.READ_NOTICES: ANY_AGENCY,  # Its own only: every agency is told of its referrals.
     Operation.ACKNOWLEDGE_NOTICES: ANY_AGENCY,
+    # To others, whose notice is late or on a ladder that nobody is left on; its own, anybody may.
+    Operation.RECORD_TELEPHONE_CALLS: frozenset({Kind.SOCIAL_CARE}),
     Operation.RESOLVE: frozenset({Kind.SOCIAL_CARE}),
     Operation.CONFIRM_LADDER: ANY_AGENCY,  # Its own only.
     Operation.WATCH_LADDERS: frozenset({Kind.SOCIAL_CARE}),

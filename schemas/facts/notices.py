@@ -10,6 +10,7 @@ from pydantic import Field
 
 from schemas.facts.base import AnyFact, Owner, Part
 from schemas.organisations import Profile, RecipientRole
+from schemas.receipts import Speaker
 
 _NOTICE_NAMESPACE = UUID("8c1f7a0e-6f0b-5d0e-9a53-3f4b5f7d2c11")
 
@@ -31,6 +32,7 @@ class NoticeFact(AnyFact):
     profile: Profile
     owner: Owner
     at: datetime
+    deadline_at: datetime | None = None
     attempt: int | None = None
     reason: str | None = None
 
@@ -60,6 +62,71 @@ class NoticeFiled(NoticeFact):
     """It is in the recipient's own record."""
 
     fact_type: ClassVar[str] = "notice.filed"
+
+
+class NoticeTelephoned(NoticeFact):
+    """Somebody told the recipient by telephone, `at` that time; it counts as acknowledged."""
+
+    fact_type: ClassVar[str] = "notice.telephoned"
+
+    told_by: Speaker
+    told_to: Speaker
+
+
+class NoticeDeclined(NoticeFact):
+    """The recipient does not take it on; `reason` is a code, and the ladder goes on at once."""
+
+    fact_type: ClassVar[str] = "notice.declined"
+
+
+class NoticeReminded(NoticeFact):
+    """It was acknowledged and is not filed after some working days: it is asked for, once."""
+
+    fact_type: ClassVar[str] = "notice.reminded"
+
+
+class NoticeQuestioned(NoticeFact):
+    """The recipient asks the sender. The text is personal data: it is in no log and no key."""
+
+    fact_type: ClassVar[str] = "notice.questioned"
+
+    question: UUID
+    text: str
+
+
+class QuestionAnswered(AnyFact):
+    """The sender answered a recipient's question. The text is personal data."""
+
+    fact_type: ClassVar[str] = "question.answered"
+    topic: ClassVar[str] = "notices"
+
+    answer: UUID
+    question: UUID
+    notice: UUID
+    receipt: UUID
+    child_id: UUID
+    text: str
+    answered_by: str
+    at: datetime
+
+    def bus_key(self) -> str:
+        return str(self.child_id)
+
+
+class MailboxNotCollected(AnyFact):
+    """A system has not pulled for the interval that it stated; what waits for it climbs."""
+
+    fact_type: ClassVar[str] = "mailbox.not-collected"
+    topic: ClassVar[str] = "notices"
+
+    organisation: str
+    last_pulled_at: datetime
+    interval_minutes: int
+    waiting: int
+    at: datetime
+
+    def bus_key(self) -> str:
+        return self.organisation
 
 
 class NoticeFailed(NoticeFact):
@@ -108,17 +175,28 @@ class NoticeEscalated(NoticeFact):
     )
 
 
+class NoticeExhausted(NoticeFact):
+    """Nobody is left on its ladder: a person must telephone."""
+
+    fact_type: ClassVar[str] = "notice.exhausted"
+
+
 NOTICE_FACTS: tuple[type[NoticeFact], ...] = (
     NoticeDelivered,
     NoticeOpened,
     NoticeAcknowledged,
     NoticeFiled,
+    NoticeTelephoned,
+    NoticeDeclined,
+    NoticeReminded,
+    NoticeQuestioned,
     NoticeFailed,
     NoticeWithheld,
     NoticeSuperseded,
     NoticeWithdrawn,
     NoticeUndelivered,
     NoticeEscalated,
+    NoticeExhausted,
 )
 
 

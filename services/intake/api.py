@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from chassis.bodies import read_body
+from chassis.bodies import parse_json, read_body
 from chassis.clock import Clock
 from chassis.credentials import Credentials
 from chassis.database import Database, is_away
@@ -32,6 +32,12 @@ from services.intake.judge import Judge, Prepared
 from services.intake.own_events import MOST_LISTED, OwnEvents, list_own_events
 from services.intake.own_findings import State, list_own_findings
 from services.intake.progress import read_progress
+from services.intake.questions import (
+    ANSWER_LIMIT_BYTES,
+    Answered,
+    answer_question,
+    read_answer,
+)
 from services.intake.read_events import Encoding, Read, read_events, read_headers
 from services.intake.record import Conflict, Outcome, Recorder
 from services.intake.tables import Credential
@@ -101,7 +107,9 @@ def routes(
         async with _answering():
             reader = await authenticate(request, Operation.READ_OWN_EVENTS)
             async with database.transaction() as session:
-                found = await read_progress(session, _receipt(receipt), reader, _purpose(x_purpose))
+                found = await read_progress(
+                    session, _receipt(receipt), reader, _purpose(x_purpose), clock()
+                )
         if found is None:
             raise _no_such_event()
         return found
@@ -134,6 +142,31 @@ def routes(
                     after=after,
                     at=clock(),
                 )
+
+    @router.post(
+        "/v1/events/{receipt}/questions/{question}/answers",
+        status_code=201,
+        dependencies=[_BEARER],
+        summary="Answer what a recipient asks",
+        responses=openapi.READ_RESPONSES,
+    )
+    async def post_answer(
+        request: Request,
+        receipt: str,
+        question: str,
+        x_purpose: Annotated[str, Header(max_length=200)] = DEFAULT_PURPOSE,
+    ) -> Answered:
+        async with _answering():
+            sender = await authenticate(request, Operation.ANSWER_QUESTIONS)
+            said = read_answer(parse_json(await read_body(request, ANSWER_LIMIT_BYTES)))
+            async with database.transaction() as session:
+                answer = await answer_question(
+                    session, _receipt(receipt), _receipt(question), sender, said,
+                    _purpose(x_purpose), clock(),
+                )  # fmt: skip
+        if answer is None:
+            raise _no_such_event()
+        return Answered(answer=answer)
 
     @router.get(
         "/v1/findings",

@@ -25,20 +25,28 @@ from schemas.facts import (
     EventApplied,
     EventRetracted,
     Finding,
+    MailboxNotCollected,
+    NoticeDeclined,
     NoticeEscalated,
     NoticeFact,
+    NoticeQuestioned,
+    NoticeTelephoned,
+    QuestionAnswered,
     ResolutionDecided,
     ResolutionNeeded,
     ResolutionOverdue,
     ResolutionUndone,
     notice_id,
 )
+from services.intake.outstanding import CONFIRMED
 from services.intake.tell_progress import (
+    LATEST,
     TELL_CHILDREN,
     TELL_CLOCKS,
     TELL_FINDINGS,
     TELL_NOTICES,
     TELL_OUTCOMES,
+    TELL_QUESTIONS,
     TELL_RESOLUTIONS,
 )
 
@@ -67,7 +75,12 @@ LINGER_SECONDS = 0.05
 def subscription() -> Subscription:
     """Everything that is said of an event once it is accepted."""
     return Subscription(
-        "intake-progress", TOPICS, keep_progress, KNOWN, linger_seconds=LINGER_SECONDS
+        "intake-progress",
+        TOPICS,
+        keep_progress,
+        KNOWN,
+        skips=frozenset({QuestionAnswered.fact_type, MailboxNotCollected.fact_type}),
+        linger_seconds=LINGER_SECONDS,
     )
 
 
@@ -91,6 +104,7 @@ class Told:
         self.outcomes: dict[tuple[UUID, str, UUID], Row] = {}
         self.clocks: dict[tuple[UUID, str], Row] = {}
         self.findings: dict[UUID, Row] = {}
+        self.questions: dict[UUID, Row] = {}
 
     def statements(self) -> list[tuple[TextClause, list[Row]]]:
         """Each statement with its rows."""
@@ -101,6 +115,7 @@ class Told:
             (TELL_OUTCOMES, list(self.outcomes.values())),
             (TELL_CLOCKS, list(self.clocks.values())),
             (TELL_FINDINGS, list(self.findings.values())),
+            (TELL_QUESTIONS, list(self.questions.values())),
         ]
 
     def hear(self, fact: Fact) -> None:
@@ -194,11 +209,32 @@ class Told:
             "name": said.recipient_name,
             "role": said.role,
             "profile": said.profile,
-            f"{state}_at": said.at,
+            "deadline_at": said.deadline_at,
             "reasons": {state: said.reason} if said.reason is not None else {},
         }
+        if isinstance(said, NoticeQuestioned):
+            self.questions[said.question] = {
+                "question": said.question,
+                "notice": said.notice,
+                "receipt": said.receipt,
+                "child_id": said.child_id,
+                "text": said.text,
+                "asked_at": said.at,
+            }
+        else:
+            row[f"{state}_at"] = said.at
+        if state in CONFIRMED:
+            row["confirmed_last_at"] = said.at
+        if isinstance(said, NoticeDeclined):
+            row["declined_last_at"] = said.at
+        if isinstance(said, NoticeTelephoned):
+            row["reasons"] |= {"telephoned_by": said.told_by, "telephoned_to": said.told_to}
         if isinstance(said, NoticeEscalated):
-            row |= {"next_organisation": said.next_organisation, "next_role": said.next_role}
+            row |= {
+                "next_notice": said.next_notice,
+                "next_organisation": said.next_organisation,
+                "next_role": said.next_role,
+            }
         _merge(self.notices, said.notice, row)
 
     def _hear_resolution(
@@ -252,7 +288,7 @@ def _merge(rows: dict[T, Row], key: T, row: Row) -> None:
         if known is None:
             before[name] = value
         elif isinstance(value, datetime):
-            before[name] = min(known, value)
+            before[name] = max(known, value) if name in LATEST else min(known, value)
         elif isinstance(value, bool):
             before[name] = known and value
         elif isinstance(value, dict):

@@ -16,9 +16,11 @@ from sqlalchemy import text
 from chassis.audit import write_audit
 from chassis.database import Session
 from schemas.facts import Evidence, Flag, PersonLinkMissing, RecordContradicts
-from services.intake.outstanding import find_outstanding
+from services.intake.outstanding import CONFIRMED, declined, find_outstanding
+from services.intake.questions import read_thread
 from services.intake.tables import Audit, Credential
 from services.intake.views import (
+    AnswerShown,
     Applied,
     Child,
     Contradiction,
@@ -26,6 +28,7 @@ from services.intake.views import (
     LinkMissing,
     MissedClock,
     Progress,
+    QuestionShown,
     Recipient,
     Resolution,
     Retracted,
@@ -39,11 +42,14 @@ STATES = (
     "delivered",
     "opened",
     "undelivered",
+    "declined",
+    "telephoned",
     "acknowledged",
     "filed",
     "withdrawn",
 )
 """From the least to the most that can be said: a notice is in the last of these that was told.
+Where a notice was declined after it was confirmed, `declined` is said: the last word counts.
 Silence past the deadline (`undelivered`) outweighs everything but a confirmation; whatever came of
 it, a notice that was taken back is `withdrawn`."""
 
@@ -67,7 +73,9 @@ _CHILDREN = text("""
      where receipt = :receipt order by child_index, addressed_at""")
 _NOTICES = text(f"""
     select notice, child_index, child_id, part, rung, organisation, name, role, profile, reasons,
-           escalated_at, next_organisation, next_role, {", ".join(f"{one}_at" for one in STATES)}
+           escalated_at, exhausted_at, reminded_at, deadline_at, confirmed_last_at,
+           declined_last_at, next_notice, next_organisation, next_role,
+           {", ".join(f"{one}_at" for one in STATES)}
       from intake.progress_notice where receipt = :receipt
      order by child_index, rung, role, organisation, profile, part""")
 _RESOLUTIONS = text("""
@@ -86,7 +94,7 @@ _FINDINGS = text("""
 
 
 async def read_progress(
-    session: Session, receipt: UUID, reader: Credential, purpose: str
+    session: Session, receipt: UUID, reader: Credential, purpose: str, at: datetime
 ) -> Progress | None:
     """The progress of the reader's own event, with an audit row; None if it has no such event."""
     about = {"receipt": receipt}
@@ -101,6 +109,7 @@ async def read_progress(
     outcomes = (await session.execute(_OUTCOMES, about)).all()
     clocks = (await session.execute(_CLOCKS, about)).all()
     findings = (await session.execute(_FINDINGS, about)).all()
+    thread = await read_thread(session, receipt)
     subjects = sorted({str(row.child_id) for row in (*children, *notices)})
     await write_audit(
         session,
@@ -111,7 +120,8 @@ async def read_progress(
         objects=[(str(receipt), subject) for subject in subjects] or [(str(receipt), None)],
         purpose=purpose,
     )
-    return describe_progress(event, children, notices, resolutions, outcomes, clocks, findings)
+    shown = describe_progress(event, children, notices, resolutions, outcomes, clocks, findings)
+    return shown.model_copy(update={"questions": _questions(thread, notices, children, at)})
 
 
 def describe_progress(
@@ -126,7 +136,11 @@ def describe_progress(
     """The read model's rows as the sender sees them."""
     named = {(row.child_index, row.child_id): row.named for row in children}
     asked = tuple(_resolution(row) for row in resolutions)
-    described = _children(children, notices, asked, named)
+    lines, counts = find_outstanding(notices, lambda row: _is_named(row, named))
+    described = tuple(
+        one.model_copy(update={"outstanding": lines.get(one.index, ())})
+        for one in _children(children, notices, asked, named)
+    )
     applied = next((row for row in outcomes if row.kind == "applied"), None)
     retracted = next((row for row in outcomes if row.kind == "retracted"), None)
     if retracted is not None:
@@ -149,10 +163,8 @@ def describe_progress(
         supersedes=event.supersedes,
         flags=tuple(Flag.model_validate(flag) for flag in event.flags),
         children=described,
-        outstanding=find_outstanding(
-            notices, {row.notice: state_of_notice(row) for row in notices}, named
-        ),
         resolutions=asked,
+        counts=counts,
         escalations=tuple(
             _escalation(row, _is_named(row, named)) for row in notices if row.escalated_at
         ),
@@ -216,7 +228,11 @@ def _is_named(row: Any, named: dict[tuple[int, UUID], bool]) -> bool:
 
 def _recipient(row: Any, named: bool) -> Recipient:
     times = {state: at for state in STATES if (at := getattr(row, f"{state}_at")) is not None}
-    state = state_of_notice(row)
+    state = list(times)[-1] if times else STATES[0]
+    if state in CONFIRMED and declined(row):
+        state = "declined"
+    if row.reminded_at is not None:
+        times["reminded"] = row.reminded_at
     return Recipient(
         role=row.role,
         organisation=row.organisation if named else None,
@@ -227,13 +243,41 @@ def _recipient(row: Any, named: bool) -> Recipient:
         state=state,
         reason=row.reasons.get(state),
         times=times,
+        told_by=row.reasons.get("telephoned_by"),
+        told_to=row.reasons.get("telephoned_to"),
     )
 
 
-def state_of_notice(row: Any) -> str:
-    """The last of `STATES` that a notice was in; accepted where nothing was told of it yet."""
-    told = [state for state in STATES if getattr(row, f"{state}_at") is not None]
-    return told[-1] if told else STATES[0]
+def _questions(
+    thread: Sequence[tuple[Any, Sequence[Any]]],
+    notices: Sequence[Any],
+    children: Sequence[Any],
+    at: datetime,
+) -> tuple[QuestionShown, ...]:
+    """What recipients ask; the words only where the recipient may be shown by name."""
+    named = {(row.child_index, row.child_id): row.named for row in children}
+    by_notice = {row.notice: row for row in notices}
+    shown = []
+    for one, answers in thread:
+        row = by_notice[one.notice]
+        known = _is_named(row, named)
+        waiting = None if answers else int((at - one.asked_at).total_seconds() // 60)
+        shown.append(
+            QuestionShown(
+                question=one.question,
+                child_index=row.child_index,
+                role=row.role,
+                organisation=row.organisation if known else None,
+                name=row.name if known else None,
+                text=one.text if known else None,
+                asked_at=one.asked_at,
+                waiting_minutes=waiting,
+                answers=tuple(
+                    AnswerShown(text=said.text, by=said.answered_by, at=said.at) for said in answers
+                ),
+            )
+        )
+    return tuple(shown)
 
 
 def _escalation(row: Any, named: bool) -> Escalation:

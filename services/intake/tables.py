@@ -111,7 +111,10 @@ class ProgressChild(Row, table=True):
 
 
 class ProgressNotice(Row, table=True):
-    """One recipient's notice: a time for each state it was in."""
+    """One recipient's notice: a time for each state it was in, the earliest.
+
+    `confirmed_last_at` and `declined_last_at` are the latest: which of the two was the last word.
+    """
 
     __tablename__ = "progress_notice"
     __table_args__ = _IN_SCHEMA
@@ -137,9 +140,45 @@ class ProgressNotice(Row, table=True):
     undelivered_at: datetime | None = _time()
     withdrawn_at: datetime | None = _time()
     escalated_at: datetime | None = _time()
+    exhausted_at: datetime | None = _time()
+    telephoned_at: datetime | None = _time()
+    declined_at: datetime | None = _time()
+    reminded_at: datetime | None = _time()
+    deadline_at: datetime | None = _time()
+    confirmed_last_at: datetime | None = _time()
+    declined_last_at: datetime | None = _time()
+    next_notice: UUID | None = None
     next_organisation: str | None = None
     next_role: str | None = None
     reasons: dict[str, str] = Field(default_factory=dict, sa_type=JSONB)
+
+
+class Question(Row, table=True):
+    """What a recipient asks the sender. Personal data: read by the sender alone, never logged."""
+
+    __tablename__ = "question"
+    __table_args__ = _IN_SCHEMA
+
+    question: UUID = Field(primary_key=True)
+    notice: UUID
+    receipt: UUID
+    child_id: UUID
+    text: str
+    asked_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class Answer(Row, table=True):
+    """What the sender answered."""
+
+    __tablename__ = "answer"
+    __table_args__ = _IN_SCHEMA
+
+    answer: UUID = Field(primary_key=True)
+    question: UUID
+    receipt: UUID
+    text: str
+    answered_by: str
+    at: datetime = Field(sa_type=DateTime(timezone=True))
 
 
 class ProgressResolution(Row, table=True):

@@ -9,7 +9,14 @@ from sqlalchemy import text
 
 from services.intake.progress import STATES
 
-_TIMES = tuple(f"{state}_at" for state in (*STATES, "escalated"))
+_TIMES = (
+    *(f"{state}_at" for state in (*STATES, "escalated", "exhausted", "reminded")),
+    "deadline_at",
+)
+LATEST = ("confirmed_last_at", "declined_last_at")
+"""The times of which the latest is kept, not the earliest."""
+
+_ALL_TIMES = (*_TIMES, *LATEST)
 
 TELL_CHILDREN = text("""
     insert into intake.progress_child as p (receipt, child_index, child_id, named, listed,
@@ -27,20 +34,30 @@ TELL_CHILDREN = text("""
 TELL_NOTICES = text(f"""
     insert into intake.progress_notice as p
            (notice, receipt, child_index, child_id, part, rung, organisation, name, role, profile,
-            {", ".join(_TIMES)}, next_organisation, next_role, reasons)
+            {", ".join(_ALL_TIMES)}, next_notice, next_organisation, next_role, reasons)
     select notice, receipt, child_index, child_id, part, rung, organisation, name, role, profile,
-           {", ".join(_TIMES)}, next_organisation, next_role, reasons
+           {", ".join(_ALL_TIMES)}, next_notice, next_organisation, next_role, reasons
       from json_to_recordset(cast(:rows as json))
            as r(notice uuid, receipt uuid, child_index int, child_id uuid, part text, rung int,
                 organisation text, name text, role text, profile text,
-                {", ".join(f"{name} timestamptz" for name in _TIMES)},
-                next_organisation text, next_role text, reasons jsonb)
+                {", ".join(f"{name} timestamptz" for name in _ALL_TIMES)},
+                next_notice uuid, next_organisation text, next_role text, reasons jsonb)
      order by notice
     on conflict (notice) do update
        set {", ".join(f"{name} = least(p.{name}, excluded.{name})" for name in _TIMES)},
+           {", ".join(f"{name} = greatest(p.{name}, excluded.{name})" for name in LATEST)},
+           next_notice = coalesce(p.next_notice, excluded.next_notice),
            next_organisation = coalesce(p.next_organisation, excluded.next_organisation),
            next_role = coalesce(p.next_role, excluded.next_role),
            reasons = excluded.reasons || p.reasons""")
+
+TELL_QUESTIONS = text("""
+    insert into intake.question (question, notice, receipt, child_id, text, asked_at)
+    select question, notice, receipt, child_id, text, asked_at
+      from json_to_recordset(cast(:rows as json))
+           as r(question uuid, notice uuid, receipt uuid, child_id uuid, text text,
+                asked_at timestamptz)
+    on conflict (question) do nothing""")
 
 TELL_RESOLUTIONS = text("""
     insert into intake.progress_resolution as p

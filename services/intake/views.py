@@ -10,7 +10,6 @@ from pydantic import Field
 
 from schemas.facts import Evidence, Flag
 from schemas.model import Model
-from services.intake.outstanding import Outstanding
 
 
 class Recipient(Model):
@@ -27,6 +26,63 @@ class Recipient(Model):
     state: str
     reason: str | None = None
     times: dict[str, datetime]
+    told_by: str | None = Field(default=None, description="By telephone: who rang, by role.")
+    told_to: str | None = Field(default=None, description="By telephone: who answered, by role.")
+
+
+class Outstanding(Model):
+    """One who has not got the notice, or has it and nobody confirmed; and what is done about it."""
+
+    role: str
+    organisation: str | None = None
+    name: str | None = None
+    profile: str
+    part: str
+    rung: int
+    has: str = Field(description="not-delivered, or unconfirmed: its system has it, no person")
+    doing: str = Field(
+        description="waiting-for-deadline (`until`), climbing (the next is told at once), "
+        "next-told, confirmed-on-its-ladder, person-must-telephone, withheld"
+    )
+    reason: str | None = Field(default=None, description="Why: a code.")
+    until: datetime | None = None
+    next_role: str | None = None
+    next_organisation: str | None = None
+
+
+class Counts(Model):
+    """Of every notice of the event: how many have it, and how far."""
+
+    notices: int
+    confirmed: int = Field(description="A person there has it.")
+    unconfirmed: int = Field(description="Its system has it; nobody confirmed.")
+    not_delivered: int
+    ended: int = Field(description="Superseded or withdrawn.")
+
+
+class AnswerShown(Model):
+    """What you answered."""
+
+    text: str
+    by: str
+    at: datetime
+
+
+class QuestionShown(Model):
+    """What a recipient asks you; while nobody answered, how long it waits."""
+
+    question: UUID
+    child_index: int
+    role: str
+    organisation: str | None = None
+    name: str | None = None
+    text: str | None = Field(
+        default=None,
+        description="Absent where a recipient is shown by its role only: its words may name it.",
+    )
+    asked_at: datetime
+    waiting_minutes: int | None = None
+    answers: tuple[AnswerShown, ...] = ()
 
 
 class Escalation(Model):
@@ -66,6 +122,7 @@ class Child(Model):
     state: str = Field(description="addressed, or needs-person")
     addressed_at: datetime | None = None
     recipients: tuple[Recipient, ...] = ()
+    outstanding: tuple[Outstanding, ...] = Field(default=(), description="Who has not got this.")
 
 
 class Applied(Model):
@@ -159,8 +216,9 @@ class Progress(Model):
     supersedes: UUID | None = None
     flags: tuple[Flag, ...]
     children: tuple[Child, ...]
-    outstanding: Outstanding
     resolutions: tuple[Resolution, ...]
+    counts: Counts
+    questions: tuple[QuestionShown, ...] = ()
     escalations: tuple[Escalation, ...]
     clocks: tuple[MissedClock, ...]
     links_missing: tuple[LinkMissing, ...] = ()

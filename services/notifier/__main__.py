@@ -1,4 +1,4 @@
-"""`python -m services.notifier`: serve, or manage endpoints, credentials and ladders."""
+"""`python -m services.notifier`: serve, manage endpoints, credentials and ladders, write files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from fastapi import APIRouter
 
@@ -22,10 +23,12 @@ from services.notifier import credentials, endpoints
 from services.notifier.addresses import AddressRefusedError, SystemLookup, check_url
 from services.notifier.app import build
 from services.notifier.calendars import local_date
+from services.notifier.channels.pulls import set_interval
 from services.notifier.keep_ladders import ROUND_SIZE, confirm_ladder, list_unconfirmed
 from services.notifier.keys import KINDS
 from services.notifier.rules import BadTableError, Table, as_table, read_rules
 from services.notifier.settings import Settings
+from services.notifier.write_export import write_export
 
 GROUPS = {
     "database", "http", "log", "bus", "intake", "directory", "notifier", "health_broker", "role",
@@ -46,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif command.what == "serve":
         _rules(settings)
         run(_serve(settings))
+    elif command.what == "export":
+        asyncio.run(_export(settings, command))
     else:
         asyncio.run(_manage(settings, command))
 
@@ -87,6 +92,30 @@ async def _check_url(settings: Settings, url: str) -> None:
         sys.exit("That address leads nowhere: its host's name is not known.")
     finally:
         lookup.close()
+
+
+async def _export(settings: Settings, command: argparse.Namespace) -> None:
+    database = Database(settings.database, "notifier-command")
+    size = settings.notifier.mailbox.page_limit
+    try:
+        done = await write_export(
+            database,
+            command.organisation,
+            command.form,
+            Path(command.out),
+            after=command.after,
+            size=size,
+            bom=command.bom,
+        )
+    finally:
+        await database.close()
+    sys.stdout.write(f"{done.count} notices; the next file begins --after {done.after}\n")
+
+
+async def _pulls(session: Session, command: argparse.Namespace, _settings: Settings) -> list[str]:
+    minutes = None if command.minutes == 0 else command.minutes
+    await set_interval(session, command.organisation, minutes, now())
+    return [f"every {minutes} minutes" if minutes else "no interval"]
 
 
 async def _endpoint(
@@ -171,7 +200,12 @@ async def _ladder(session: Session, command: argparse.Namespace, settings: Setti
     return lines
 
 
-_MANAGE = {"endpoint": _endpoint, "credential": _credential, "ladder": _ladder}
+_MANAGE = {
+    "endpoint": _endpoint,
+    "credential": _credential,
+    "ladder": _ladder,
+    "pull-interval": _pulls,
+}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -198,6 +232,15 @@ def _parser() -> argparse.ArgumentParser:
     enable = actions.add_parser("enable", help="take off a pause, or use the last one again")
     enable.add_argument("organisation")
     actions.add_parser("list", help="organisation, address, since, kind, rate, state")
+    export = commands.add_parser("export", help="an organisation's notices as a file; opens them")
+    export.add_argument("organisation")
+    export.add_argument("--form", choices=["csv", "json"], default="csv")
+    export.add_argument("--out", required=True)
+    export.add_argument("--after", type=int, default=0, help="the cursor of the last file")
+    export.add_argument("--bom", action="store_true", help="mark the CSV as UTF-8")
+    pulls = commands.add_parser("pull-interval", help="how often a system says that it pulls")
+    pulls.add_argument("organisation")
+    pulls.add_argument("minutes", type=int, help="0: it says nothing")
     credential = commands.add_parser("credential", help="keys of recipients' systems")
     actions = credential.add_subparsers(dest="action", required=True)
     add = actions.add_parser("add", help="prints the key, once")

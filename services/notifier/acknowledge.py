@@ -6,7 +6,7 @@ rung ends the whole ladder.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -47,12 +47,13 @@ async def advance(
     at: datetime,
     *,
     by: str | None = None,
-    record_reference: str | None = None,
+    references: Mapping[UUID, str] | None = None,
 ) -> list[bus.Fact]:
     """Take notices as far as a step; returns the facts of what is new, for the caller to append.
 
     A webhook that still waits for its turn is no longer needed; one that is being sent settles by
-    itself.
+    itself. `references`: where in its own record the recipient filed each. An acknowledgement takes
+    back that a notice was declined.
     """
     if not ids:
         return []
@@ -65,10 +66,10 @@ async def advance(
         _ADVANCE,
         {
             "ids": list(ids),
+            "references": [(references or {}).get(one) for one in ids],
             "step": step,
             "at": at,
             "by": by,
-            "reference": record_reference,
             "opens": step == "opened",
             "acknowledges": step in ("acknowledged", "filed"),
             "files": step == "filed",
@@ -94,9 +95,12 @@ async def end_ladders(session: Session, chains: Sequence[UUID]) -> None:
 
 _ADVANCE = text(f"""
     with was as materialized (
-        select id, delivered_at, opened_at, acknowledged_at, filed_at from notifier.obligation
-         where id = any(:ids) and state not in ('withheld', 'superseded')
-         order by id for update)
+        select o.id, o.state, o.delivered_at, o.opened_at, o.filed_at, t.reference,
+               o.acknowledged_at is not null and o.state in ('acknowledged', 'filed') as confirmed
+          from unnest(cast(:ids as uuid[]), cast(:references as text[])) t(id, reference)
+          join notifier.obligation o on o.id = t.id
+         where o.state not in ('withheld', 'superseded')
+         order by o.id for update of o)
     update notifier.obligation o
        set state = case when array_position(array['waiting', 'failed', 'delivered', 'opened',
                                                   'acknowledged', 'filed'], o.state)
@@ -110,18 +114,19 @@ _ADVANCE = text(f"""
                                   else o.acknowledged_at end,
            acknowledged_by = coalesce(o.acknowledged_by, :by),
            filed_at = case when :files then coalesce(o.filed_at, :at) else o.filed_at end,
-           record_reference = coalesce(:reference, o.record_reference),
+           record_reference = coalesce(was.reference, o.record_reference),
+           declined_at = case when :acknowledges then null else o.declined_at end,
            watch = case when :acknowledges and o.watch = 'watching' then 'ended'
                         else o.watch end
       from was
      where o.id = was.id
        and (was.delivered_at is null or (:opens and was.opened_at is null)
-            or (:acknowledges and was.acknowledged_at is null)
+            or (:acknowledges and not was.confirmed)
             or (:files and was.filed_at is null))
     returning {COLUMNS}, o.chain,
               was.delivered_at is null as newly_delivered,
               :opens and was.opened_at is null as newly_opened,
-              :acknowledges and was.acknowledged_at is null as newly_acknowledged,
+              :acknowledges and not was.confirmed as newly_acknowledged,
               :files and was.filed_at is null as newly_filed""")
 
 _END_LADDERS = text("""

@@ -1,4 +1,4 @@
-"""The mailbox over HTTP: list, read, confirm. Entries own their transactions.
+"""The mailbox over HTTP: list and read. Entries own their transactions.
 
 Every route authenticates, asks the table of permissions, and sees only the organisations that its
 credential acts for. Reading a notice leaves an audit row in the same commit.
@@ -8,61 +8,33 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import Field, ValidationError
 
 import bus
-from chassis.audit import write_audit
-from chassis.bodies import parse_json, read_body
-from chassis.clock import Clock
-from chassis.credentials import Credentials
-from chassis.database import Database
 from chassis.problems import FieldError, Problem
 from schemas.model import Model
-from schemas.organisations import OrganisationKind
-from schemas.permissions import Operation, may
-from services.notifier.bells import Bells, wait
+from schemas.permissions import Operation
+from services.notifier import export_api, question_api, receipt_api, stream_api
+from services.notifier.bells import wait
 from services.notifier.channels import mailbox
-from services.notifier.deadlines import recorded_late
-from services.notifier.rules import read_rules
-from services.notifier.settings import NotifierGroup
-from services.notifier.tables import Audit, Credential
-
-BODY_LIMIT_BYTES = 16_384
-PURPOSE = "safeguarding a child"
-"""Why a notice is read, where the reader names no other purpose."""
-
-
-class NoticeHead(Model):
-    """That a notice waits: no personal data, and not of what kind."""
-
-    id: UUID
-    organisation: str
-    state: str
-    at: datetime
-    deadline_at: datetime | None = None
-    recorded_late: bool = Field(
-        default=False, description="It reached the bus long after it happened (default: a day)."
-    )
-    shown_again: bool = Field(
-        default=False, description="The school was closed; its holiday contact was told before."
-    )
-    stands_in_for: str | None = Field(
-        default=None, description="The absent organisation for which this one is told."
-    )
-    url: str
+from services.notifier.channels.cursor import collect_after
+from services.notifier.channels.pulls import note_pull
+from services.notifier.door import PURPOSE, Door, MailboxParts, NoticeHead, audit_notices
 
 
 class NoticeList(Model):
     """A missing child first, then by deadline. When it is full, there may be more: open these, and
-    list again."""
+    list again.
+
+    Of a listing by cursor, `after` is what the next one asks with.
+    """
 
     notices: list[NoticeHead]
+    after: int | None = None
 
 
 class NoticeAnswer(NoticeHead):
@@ -74,48 +46,15 @@ class NoticeAnswer(NoticeHead):
     content: dict[str, Any]
 
 
-class Receipt(Model):
-    """What the recipient did. `by` is a role, not a name."""
-
-    state: Literal["acknowledged", "filed"]
-    by: str = Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")
-    record_reference: str | None = Field(
-        default=None, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$"
-    )
-
-
-class ReceiptAnswer(Model):
-    """How far the notice is now."""
-
-    id: UUID
-    state: str
-    delivered_at: datetime | None = None
-    opened_at: datetime | None = None
-    acknowledged_at: datetime | None = None
-    filed_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MailboxParts:
-    """What the routes need."""
-
-    database: Database
-    bells: Bells
-    clock: Clock
-    settings: NotifierGroup
-    notices_url: str
-
-
 def create_router(parts: MailboxParts) -> APIRouter:
     """`/v1/notices…`."""
     router = APIRouter(prefix="/v1/notices", tags=["notices"])
-    credentials = Credentials(Credential, parts.database)
-
-    async def allow(authorization: str | None, operation: Operation) -> Credential:
-        credential = await credentials.authenticate(authorization)
-        if not may(OrganisationKind(credential.kind), operation):
-            raise Problem(403, "not-permitted", "This credential may not do that.")
-        return credential
+    door = Door(parts)
+    # Before `/{notice}`, which would take their names for ids.
+    export_api.add_routes(router, door)
+    stream_api.add_routes(router, door)
+    receipt_api.add_routes(router, door)
+    question_api.add_routes(router, door)
 
     @router.get("", response_model_exclude_none=True, responses={401: {}, 403: {}})
     async def list_notices(
@@ -124,13 +63,22 @@ def create_router(parts: MailboxParts) -> APIRouter:
         authorization: Annotated[str | None, Header()] = None,
         limit: Annotated[int | None, Query(ge=1)] = None,
         wait_seconds: Annotated[float, Query(alias="wait", ge=0)] = 0.0,
-        state: Annotated[mailbox.Show, Query()] = "unopened",
+        state: Annotated[mailbox.Show | None, Query()] = None,
+        after: Annotated[int | None, Query(ge=0, le=2**63 - 1)] = None,
     ) -> NoticeList:
         """What waits for this credential's organisations, most urgent first; listed is delivered.
 
-        With `wait`, answers as soon as there is something, or when so many seconds are over.
+        With `after`, every notice once, in the order of its cursor. With `wait`, answers as soon as
+        there is something, or when so many seconds are over.
         """
-        credential = await allow(authorization, Operation.READ_NOTICES)
+        credential = await door.allow(authorization, Operation.READ_NOTICES)
+        if after is not None and state is not None:
+            raise Problem(
+                422,
+                "invalid",
+                "Ask by cursor or by state.",
+                [FieldError("state", "alone", "may not stand beside after", "parameter")],
+            )
         settings = parts.settings.mailbox
         size = min(limit or settings.page_size, settings.page_limit)
         ends = time.monotonic() + min(wait_seconds, settings.wait_limit_seconds)
@@ -139,9 +87,16 @@ def create_router(parts: MailboxParts) -> APIRouter:
         with parts.bells.listening(credential.scopes) as bell:
             while not await request.is_disconnected():
                 async with parts.database.transaction() as session:
-                    rows, facts = await mailbox.collect(
-                        session, credential.scopes, state, size, parts.clock()
-                    )
+                    at = parts.clock()
+                    await note_pull(session, credential.scopes, at)
+                    if after is None:
+                        rows, facts = await mailbox.collect(
+                            session, credential.scopes, state or "unopened", size, at
+                        )
+                    else:
+                        rows, facts = await collect_after(
+                            session, credential.scopes, after, size, at
+                        )
                     await bus.append(session, *facts)
                 left = ends - time.monotonic()
                 if rows or left <= 0:
@@ -149,7 +104,9 @@ def create_router(parts: MailboxParts) -> APIRouter:
                 # Nothing is held while waiting: no connection, no transaction.
                 await wait(bell, min(left, settings.poll_seconds))
                 await asyncio.sleep(0)
-        return NoticeList(notices=[_head(row, parts) for row in rows])
+        if after is not None and rows:
+            after = rows[-1].number
+        return NoticeList(notices=[door.head(row) for row in rows], after=after)
 
     @router.get("/{notice}", responses={401: {}, 403: {}, 404: {}, 410: {}})
     async def read_notice(
@@ -159,15 +116,15 @@ def create_router(parts: MailboxParts) -> APIRouter:
         x_purpose: Annotated[str, Header(max_length=200)] = PURPOSE,
     ) -> NoticeAnswer:
         """What a notice says; read once is opened. Every reading is recorded, with its purpose."""
-        credential = await allow(authorization, Operation.READ_NOTICES)
+        credential = await door.allow(authorization, Operation.READ_NOTICES)
         response.headers["Cache-Control"] = "no-store"
         async with parts.database.transaction() as session:
-            row = await _find(session, notice, credential)
-            content, facts = await mailbox.open_notice(session, row, parts.clock())
-            await _audit(session, credential, "read-notice", row, x_purpose)
+            row = await door.find(session, notice, credential)
+            [content], facts = await mailbox.open_notices(session, [row], parts.clock())
+            await audit_notices(session, credential, "read-notice", [row], x_purpose)
             await bus.append(session, *facts)
         opened = row.state in ("waiting", "failed", "delivered")
-        head = _head(row, parts, "opened" if opened else row.state)
+        head = door.head(row, "opened" if opened else row.state)
         return NoticeAnswer(
             **dict(head),
             happened_at=row.happened_at,
@@ -175,90 +132,4 @@ def create_router(parts: MailboxParts) -> APIRouter:
             content=content,
         )
 
-    @router.post(
-        "/{notice}/receipts",
-        response_model_exclude_none=True,
-        responses={400: {}, 401: {}, 403: {}, 404: {}, 410: {}, 413: {}, 422: {}},
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": Receipt.model_json_schema()}},
-            }
-        },
-    )
-    async def confirm_notice(
-        notice: UUID,
-        request: Request,
-        authorization: Annotated[str | None, Header()] = None,
-        x_purpose: Annotated[str, Header(max_length=200)] = PURPOSE,
-    ) -> ReceiptAnswer:
-        """A person acknowledged a notice, or filed it. The same again changes nothing."""
-        credential = await allow(authorization, Operation.ACKNOWLEDGE_NOTICES)
-        receipt = _read_receipt(parse_json(await read_body(request, BODY_LIMIT_BYTES)))
-        async with parts.database.transaction() as session:
-            row = await _find(session, notice, credential)
-            facts = await mailbox.confirm(
-                session, row, receipt.state, parts.clock(), receipt.by, receipt.record_reference
-            )
-            await _audit(session, credential, f"{receipt.state}-notice", row, x_purpose)
-            after = await mailbox.find(session, notice, credential.scopes)
-            await bus.append(session, *facts)
-        return ReceiptAnswer.model_validate(after, from_attributes=True, by_name=True)
-
     return router
-
-
-async def _find(session: Any, notice: UUID, credential: Credential) -> Any:
-    row = await mailbox.find(session, notice, credential.scopes)
-    if row is None:
-        raise Problem(404, "no-such-notice", "There is no such notice for this credential.")
-    if row.withdrawn_at is not None or row.state == "superseded":
-        raise Problem(
-            410,
-            "notice-withdrawn",
-            "A correction, a retraction or a later event took its place; list your notices.",
-        )
-    return row
-
-
-async def _audit(
-    session: Any, credential: Credential, operation: str, row: Any, purpose: str
-) -> None:
-    await write_audit(
-        session,
-        Audit,
-        actor=credential.organisation,
-        credential=credential.id,
-        operation=operation,
-        objects=[(str(row.id), str(row.child_id))],
-        purpose=purpose,
-    )
-
-
-def _head(row: Any, parts: MailboxParts, state: str | None = None) -> NoticeHead:
-    # What is listed is delivered, in the commit that listed it.
-    listed = "delivered" if row.state in ("waiting", "failed") else row.state
-    rules = read_rules(parts.settings.deadlines.table)
-    late = row.accepted_at is not None and recorded_late(row.happened_at, row.accepted_at, rules)
-    return NoticeHead(
-        id=row.id,
-        organisation=row.organisation,
-        state=state or listed,
-        at=row.composed_at,
-        deadline_at=row.deadline_at,
-        recorded_late=late,
-        shown_again=row.again_of is not None,
-        stands_in_for=row.stands_in_for,
-        url=f"{parts.notices_url}/{row.id}",
-    )
-
-
-def _read_receipt(value: Any) -> Receipt:
-    try:
-        return Receipt.model_validate(value, by_alias=True, by_name=False)
-    except ValidationError as error:
-        errors = [
-            FieldError("/" + "/".join(map(str, one["loc"])), one["type"], one["msg"])
-            for one in error.errors(include_input=False, include_url=False)
-        ]
-        raise Problem(422, "invalid", "The receipt breaks a rule.", errors) from None

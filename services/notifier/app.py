@@ -12,11 +12,13 @@ from chassis.credentials import Credentials
 from chassis.database import Database
 from chassis.process import Service, Task
 from services.notifier.answer_ledger import asked
-from services.notifier.api import MailboxParts, create_router
+from services.notifier.api import create_router
 from services.notifier.bells import Bells
 from services.notifier.calendars import local_date, warm_up
 from services.notifier.channels.webhook import WebhookChannel
+from services.notifier.chase import Chaser
 from services.notifier.deliver import Deliverer
+from services.notifier.door import MailboxParts
 from services.notifier.escalate import Escalator
 from services.notifier.ladder_api import LadderParts, create_ladder_router
 from services.notifier.listen import subscriptions
@@ -41,6 +43,7 @@ def build(settings: Settings, database: Database, road: bus.Road, *, clock: Cloc
     escalator = Escalator(database, bells, clock, group)
     ledger = LedgerSweeper(database, bells, clock, group)
     ladders = LadderWatch(database, bells, clock, group.ladders)
+    chaser = Chaser(database, bells, clock, group)
     routes = APIRouter()
     routes.include_router(
         create_router(MailboxParts(database, bells, clock, group, settings.notices_url))
@@ -64,6 +67,7 @@ def build(settings: Settings, database: Database, road: bus.Road, *, clock: Cloc
         tasks=[
             Task("notifier-deliver", deliverer.run),
             Task("notifier-escalate", escalator.run),
+            Task("notifier-chase", chaser.run),
             Task("notifier-ladders", ladders.run),
             Task("notifier-show-again", Shower(database, bells, clock, group).run),
             Task("notifier-ledger", ledger.run),

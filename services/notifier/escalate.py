@@ -57,8 +57,11 @@ async def sweep(session: Session, at: datetime, settings: DeadlineSettings) -> S
     facts = [
         notice_fact(NoticeUndelivered, row, at, reason=why(row))
         for row in due
-        # One that waited for the end of quiet hours was reported when its deadline passed.
-        if (row.state != "failed" or row.owner != OURS) and row.deferred_at is None
+        # One that waited for the end of quiet hours was reported when its deadline passed; and one
+        # that was declined was answered.
+        if (row.state != "failed" or row.owner != OURS)
+        and row.deferred_at is None
+        and row.declined_at is None
     ]
     undecided = await _find_undecided(session, [*missed, *halved], {row.id for row in due})
     told = await tell_next(session, [*due, *undecided], at, settings)

@@ -1,5 +1,6 @@
 """What the notifier hears: who must know (addressed), who they are (organisations), and what the
-health broker says of its own notices. Entries: each batch is one transaction of the bus."""
+health broker says of its own notices, and what senders answer. Entries: each batch is one
+transaction of the bus."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ from schemas.facts import (
     EventApplied,
     EventRetracted,
     LadderUnconfirmed,
+    MailboxNotCollected,
     OrganisationRecorded,
+    QuestionAnswered,
     ResolutionDecided,
     ResolutionNeeded,
     ResolutionOverdue,
@@ -25,6 +28,7 @@ from schemas.facts import (
 from services.notifier.bells import Bells
 from services.notifier.compose import Composable, compose
 from services.notifier.early import hear_notices
+from services.notifier.question import hear_answers
 from services.notifier.report import SOURCE
 from services.notifier.routes import record_organisations
 from services.notifier.settings import NotifierGroup
@@ -86,6 +90,14 @@ def subscriptions(clock: Clock, bells: Bells, settings: NotifierGroup) -> list[b
         ]
         if others and await hear_notices(session, others):
             after_commit(session, "escalate", bells.escalate.set)
+        await hear_answers(
+            session,
+            [
+                QuestionAnswered.model_validate_json(fact.payload)
+                for fact in facts
+                if fact.type == QuestionAnswered.fact_type
+            ],
+        )
 
     return [
         bus.Subscription(
@@ -98,7 +110,14 @@ def subscriptions(clock: Clock, bells: Bells, settings: NotifierGroup) -> list[b
             "notifier-health",
             ("notices",),
             hear_broker,
-            frozenset({*_NOTICES, ClockMissed.fact_type}),
+            frozenset(
+                {
+                    *_NOTICES,
+                    ClockMissed.fact_type,
+                    MailboxNotCollected.fact_type,
+                    QuestionAnswered.fact_type,
+                }
+            ),
             # What we said ourselves comes back to us; it is not news.
             skips_source=SOURCE,
         ),

@@ -24,6 +24,7 @@ _TOLD = {
     "role": "role",
     "profile": "profile",
     "owner": "owner",
+    "deadline_at": "deadline_at",
 }
 """The fields of a fact about a notice and the columns of an obligation that they are told from."""
 

@@ -90,6 +90,12 @@ class MailboxSettings(Group):
     poll_seconds: float = Field(
         default=1.0, description="How often a long poll looks, for what another process composed."
     )
+    heartbeat_seconds: float = Field(
+        default=15.0, gt=0, description="After so long of silence a live stream says that it lives."
+    )
+    file_within_working_days: int = Field(
+        default=3, ge=1, description="Acknowledged and not filed after so many: asked for, once."
+    )
 
 
 class LedgerSettings(Group):

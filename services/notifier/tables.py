@@ -108,6 +108,9 @@ class Obligation(Row, table=True):
     Who stands in for the first has its rung too, 0. A later rung is given `given_minutes` from when
     it was really sent, and at least until `given_until`. `deferred_at`: its deadline passed, and
     the next waits for the end of quiet hours.
+    `number` is its place in the mailbox's cursor, given when it is first collected by cursor. Told
+    by telephone counts as acknowledged (`acknowledged_at`); `state` goes on saying how far the
+    notice itself came.
     """
 
     __tablename__ = "obligation"
@@ -152,6 +155,60 @@ class Obligation(Row, table=True):
     overtakes: bool = False
     show_again_at: datetime | None = _time_or_none()
     again_of: UUID | None = None
+    number: int | None = Field(default=None, sa_type=BigInteger)
+    telephoned_at: datetime | None = _time_or_none()
+    telephoned_by: str | None = None
+    telephoned_to: str | None = None
+    declined_at: datetime | None = _time_or_none()
+    decline_reason: str | None = None
+    decline_text: str | None = None
+    filing_reminded_at: datetime | None = _time_or_none()
+
+
+class Mailbox(Row, table=True):
+    """An organisation that pulls. Its row's lock is held while its notices are numbered.
+
+    `pull_interval_minutes`: how often it says that it pulls, if it does; `lapsed_at`: since when it
+    has not, and was escalated for it.
+    """
+
+    __tablename__ = "mailbox"
+    __table_args__ = _IN_SCHEMA
+
+    organisation: str = Field(primary_key=True)
+    pull_interval_minutes: int | None = None
+    last_pulled_at: datetime | None = _time_or_none()
+    lapsed_at: datetime | None = _time_or_none()
+
+
+class Question(Row, table=True):
+    """What a recipient asks the sender of one notice. Personal data: never logged."""
+
+    __tablename__ = "question"
+    __table_args__ = _IN_SCHEMA
+
+    id: UUID = Field(primary_key=True)
+    notice: UUID
+    receipt: UUID
+    child_id: UUID
+    organisation: str
+    text: str
+    asked_by: str
+    asked_at: datetime = _time()
+    answered_at: datetime | None = _time_or_none()
+
+
+class Answer(Row, table=True):
+    """What the sender answered."""
+
+    __tablename__ = "answer"
+    __table_args__ = _IN_SCHEMA
+
+    id: UUID = Field(primary_key=True)
+    question: UUID
+    text: str
+    answered_by: str
+    at: datetime = _time()
 
 
 class Delivery(OutboundRow, Row, table=True):

@@ -18,7 +18,7 @@ from sqlalchemy import text
 import bus
 from chassis.database import Session
 from chassis.telemetry import logger
-from schemas.facts import NoticeEscalated, NoticeFailed, Profile
+from schemas.facts import NoticeEscalated, NoticeExhausted, NoticeFailed, Profile
 from services.notifier.climb import Later, Nobody, Passed, Silence, Step, choose_next
 from services.notifier.draft import Draft
 from services.notifier.draft_rung import draft_rung, rung_ends
@@ -38,7 +38,8 @@ deferred_total = Counter(
 passed_total = Counter("notifier_rungs_passed_total", "Rungs that were not told", ["why"])
 
 SILENT = f"""{COLUMNS}, o.chain, o.event_type, o.happened_at, o.accepted_at, o.overtakes,
-    o.content, o.state, o.reason, o.delivered_at, o.acknowledged_at, o.deferred_at,
+    o.content, o.state, o.reason, o.delivered_at, o.acknowledged_at, o.declined_at,
+    o.deferred_at,
     f.organisation as first_organisation, f.profile as first_profile, f.content as first_content"""
 """What is needed of an obligation `o` whose ladder's first is `f`."""
 
@@ -91,6 +92,7 @@ async def tell_next(
         for draft in fresh
         if draft.state == "failed"
     ]
+    told.facts += [notice_fact(NoticeExhausted, row, at, reason=why(row)) for row, _ in last]
     _log_steps(steps)
     _log_later(later)
     _log_last(last)
@@ -102,6 +104,8 @@ async def tell_next(
 
 def why(row: Any) -> str:
     """Why a row's ladder goes on: a code."""
+    if row.declined_at is not None:
+        return "declined"
     if row.state == "failed":
         return row.reason or "failed"
     if row.acknowledged_at is not None:

@@ -1,10 +1,9 @@
-"""Who has not got this, and what is being done about it: forty recipients, every kind of state."""
+"""`GET /v1/events/{receipt}` says who has not got it, and what is done about each."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from datetime import UTC, datetime, timedelta
+import random
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,130 +13,284 @@ from schemas.facts import (
     ChildIdentity,
     EventAddressed,
     NoticeAcknowledged,
+    NoticeDeclined,
     NoticeDelivered,
     NoticeEscalated,
-    NoticeFact,
+    NoticeExhausted,
     NoticeFailed,
     NoticeFiled,
     NoticeOpened,
+    NoticeQuestioned,
+    NoticeReminded,
     NoticeSuperseded,
+    NoticeTelephoned,
     NoticeUndelivered,
     NoticeWithdrawn,
     Profile,
-    Sender,
     notice_id,
 )
 from schemas.organisations import RecipientRole
-from services.intake import listen
-from tests.integration.intake.conftest import Intake, event
+from tests.integration.intake.conftest import Intake
+from tests.integration.intake.test_progress import CHILD, about, at, hear, notice, posted
 
-START = datetime(2026, 3, 2, 23, tzinfo=UTC)
-CHILD = UUID(int=1)
-DEPUTY, DUTY = "deputy", "duty"
-UP: Any = object()
-"""Stands for: the next on the ladder is told."""
+DEADLINE = at(600)
+DUTY = {"organisation": "la-duty", "role": RecipientRole.DUTY_OFFICER, "rung": 1}
+CALL = {"told_by": "mash-worker", "told_to": "head-teacher"}
 
-SCRIPTS: tuple[tuple[tuple[Any, ...], tuple[str, str | None] | None], ...] = (
-    # what is heard of a recipient; what is being done and who was told last (None: nothing is open)
-    ((), ("being-delivered", None)),
-    ((NoticeDelivered,), ("waiting-for-confirmation", None)),
-    ((NoticeDelivered, NoticeOpened), ("waiting-for-confirmation", None)),
-    ((NoticeDelivered, NoticeAcknowledged), None),
-    ((NoticeDelivered, NoticeAcknowledged, NoticeFiled), None),
-    ((NoticeFailed,), ("person-must-telephone", None)),
-    ((NoticeFailed, UP), ("next-is-told", DEPUTY)),
-    ((NoticeUndelivered, UP), ("next-is-told", DEPUTY)),
-    ((NoticeDelivered, NoticeUndelivered, UP, NoticeAcknowledged), None),
-    ((NoticeDelivered, NoticeUndelivered, UP, NoticeUndelivered, UP), ("next-is-told", DUTY)),
-    ((NoticeDelivered, NoticeUndelivered, UP, NoticeUndelivered, UP, NoticeFiled), None),
+
+def next_is(receipt: UUID, profile: Profile = Profile.SCHOOL_FULL, rung: int = 1) -> dict[str, Any]:
+    return {
+        "next_notice": notice_id(receipt, CHILD, "la-duty", profile, "whole", rung),
+        "next_organisation": "la-duty",
+        "next_role": RecipientRole.DUTY_OFFICER,
+    }
+
+
+# (recipients, what is said of each, what the sender reads: has, doing, reason). Ten kinds of four.
+KINDS: tuple[tuple[str, list[tuple[type, int, dict[str, Any]]], tuple[Any, ...] | None], ...] = (
+    ("waiting", [], ("not-delivered", "waiting-for-deadline", None)),
+    ("delivered", [(NoticeDelivered, 1, {})], ("unconfirmed", "waiting-for-deadline", None)),
     (
-        (NoticeDelivered, NoticeUndelivered, UP, NoticeDelivered, NoticeUndelivered),
-        ("person-must-telephone", DEPUTY),
+        "opened",
+        [(NoticeDelivered, 1, {}), (NoticeOpened, 2, {})],
+        ("unconfirmed", "waiting-for-deadline", None),
     ),
-    ((NoticeDelivered, NoticeUndelivered), ("person-must-telephone", None)),
-    (("withheld",), ("nothing-more", None)),
-    ((NoticeSuperseded,), None),
-    ((NoticeDelivered, NoticeWithdrawn), None),
-    ((NoticeDelivered, NoticeUndelivered, UP, NoticeWithdrawn), ("next-is-told", DEPUTY)),
-    ((NoticeDelivered, NoticeUndelivered, UP, NoticeFailed), ("person-must-telephone", DEPUTY)),
-    ((NoticeUndelivered, NoticeDelivered, NoticeAcknowledged), None),
-    ((NoticeDelivered, NoticeUndelivered, UP, NoticeOpened), ("next-is-told", DEPUTY)),
+    ("acknowledged", [(NoticeDelivered, 1, {}), (NoticeAcknowledged, 3, {})], None),
+    ("filed", [(NoticeDelivered, 1, {}), (NoticeAcknowledged, 3, {}), (NoticeFiled, 4, {})], None),
+    (
+        "reminded",
+        [(NoticeDelivered, 1, {}), (NoticeAcknowledged, 3, {}), (NoticeReminded, 9, {})],
+        None,
+    ),
+    ("telephoned", [(NoticeUndelivered, 600, {}), (NoticeTelephoned, 610, CALL)], None),
+    (
+        "declined",
+        [(NoticeDelivered, 1, {}), (NoticeDeclined, 5, {"reason": "not-our-child"})],
+        ("unconfirmed", "climbing", "not-our-child"),
+    ),
+    (
+        "declined-after",
+        [
+            (NoticeDelivered, 1, {}),
+            (NoticeAcknowledged, 3, {}),
+            (NoticeDeclined, 5, {"reason": "left-this-school"}),
+        ],
+        ("unconfirmed", "climbing", "left-this-school"),
+    ),
+    (
+        "taken-on-after",
+        [
+            (NoticeDelivered, 1, {}),
+            (NoticeDeclined, 5, {"reason": "duplicate"}),
+            (NoticeAcknowledged, 6, {}),
+        ],
+        None,
+    ),
+    (
+        "failed",
+        [(NoticeFailed, 2, {"reason": "no-endpoint"})],
+        ("not-delivered", "climbing", "no-endpoint"),
+    ),
+    ("withheld", [], ("not-delivered", "withheld", "the sender asked")),
+    ("superseded", [(NoticeSuperseded, 2, {"reason": "found"})], None),
+    ("withdrawn", [(NoticeDelivered, 1, {}), (NoticeWithdrawn, 2, {"reason": "retracted"})], None),
+    (
+        "undelivered",
+        [(NoticeUndelivered, 600, {"reason": "not-delivered"})],
+        ("not-delivered", "climbing", "not-delivered"),
+    ),
+    (
+        "unconfirmed",
+        [(NoticeDelivered, 1, {}), (NoticeUndelivered, 600, {"reason": "unacknowledged"})],
+        ("unconfirmed", "climbing", "unacknowledged"),
+    ),
+    (
+        "exhausted",
+        [(NoticeUndelivered, 600, {"reason": "not-delivered"}), (NoticeExhausted, 600, {})],
+        ("not-delivered", "person-must-telephone", "not-delivered"),
+    ),
+    (
+        "exhausted-then-rung",
+        [
+            (NoticeUndelivered, 600, {"reason": "not-delivered"}),
+            (NoticeExhausted, 600, {}),
+            (NoticeTelephoned, 620, CALL),
+        ],
+        None,
+    ),
 )
+LADDERS = ("escalated", "escalated-confirmed", "escalated-exhausted")
 
 
-def name_of(number: int, rung: int) -> str:
-    return f"urn-{number:06}" if not rung else f"{(DEPUTY, DUTY)[rung - 1]}-{number}"
-
-
-def heard(receipt: UUID, number: int, script: tuple[Any, ...]) -> list[NoticeFact]:
-    """The facts of one recipient's ladder."""
-    facts: list[NoticeFact] = []
-    rung = 0
-    for minutes, step in enumerate(script, start=1):
-        if step == "withheld":
-            continue
-        about: dict[str, Any] = {
-            "notice": notice_id(
-                receipt, CHILD, name_of(number, rung), Profile.SCHOOL_FULL, "whole", rung
-            ),
-            "receipt": receipt, "child_index": 0, "child_id": CHILD, "rung": rung,
-            "organisation": name_of(number, rung), "recipient_name": "Example", "role": role(rung),
-            "profile": Profile.SCHOOL_FULL, "owner": "notifier",
-            "at": START + timedelta(minutes=minutes),
-        }  # fmt: skip
-        if step is UP:
-            rung += 1
-            about |= {"next_notice": uuid4(), "next_organisation": name_of(number, rung),
-                      "next_role": role(rung)}  # fmt: skip
-            facts.append(NoticeEscalated(**about))
-        else:
-            facts.append(step(**about))
-    return facts
-
-
-def role(rung: int) -> RecipientRole:
-    return (RecipientRole.SCHOOL, RecipientRole.DEPUTY, RecipientRole.DUTY_OFFICER)[rung]
-
-
-async def test_forty_recipients_in_every_kind_of_state(intake: Intake) -> None:
-    answer = await intake.post(json.dumps(event(id="forty")).encode())
-    receipt = UUID(answer.json()["receipt"])
-    scripts = [(number, *SCRIPTS[number % len(SCRIPTS)]) for number in range(40)]
-    recipients = tuple(
+def story(receipt: UUID) -> tuple[list[Fact], dict[str, tuple[Any, ...]]]:
+    """Thirty-six recipients in every state twice over, and four whose ladders climbed."""
+    models: list[Any] = []
+    recipients: list[Addressee] = []
+    expected: dict[str, tuple[Any, ...]] = {}
+    for copy in (1, 2):
+        for kind, said, outcome in KINDS:
+            name = f"{kind}-{copy}"
+            withheld = "the sender asked" if kind == "withheld" else None
+            recipients.append(
+                Addressee(
+                    organisation=name, name=f"The {name}", role=RecipientRole.SCHOOL,
+                    profile=Profile.SCHOOL_FULL, owner="notifier", rule="r", withheld=withheld,
+                )
+            )  # fmt: skip
+            for fact, minutes, more in said:
+                models.append(
+                    notice(
+                        receipt, fact, minutes, organisation=name, recipient_name=f"The {name}",
+                        deadline_at=DEADLINE, **more,
+                    )
+                )  # fmt: skip
+            if outcome is not None:
+                expected[name] = outcome
+    # Each profile has its own ladder to the one duty officer, so that its rung is one of its own.
+    profiles = (Profile.SCHOOL_FULL, Profile.HEALTH_MINIMAL, Profile.LA_EDUCATION)
+    for kind, profile in zip(LADDERS, profiles, strict=True):
+        recipients.append(
+            Addressee(
+                organisation=kind, name=f"The {kind}", role=RecipientRole.SCHOOL, profile=profile,
+                owner="notifier", rule="r",
+            )
+        )  # fmt: skip
+        common = {"organisation": kind, "recipient_name": f"The {kind}", "profile": profile}
+        rung = {**DUTY, "recipient_name": "The la-duty", "profile": profile}
+        models += [
+            notice(receipt, NoticeUndelivered, 600, reason="not-delivered", **common),
+            notice(receipt, NoticeEscalated, 600, **common, **next_is(receipt, profile)),
+            notice(receipt, NoticeDelivered, 601, **rung),
+        ]
+        if kind == "escalated-confirmed":
+            models.append(notice(receipt, NoticeAcknowledged, 605, **rung))
+        if kind == "escalated-exhausted":
+            models += [
+                notice(receipt, NoticeUndelivered, 660, reason="unacknowledged", **rung),
+                notice(receipt, NoticeExhausted, 660, **rung),
+            ]
+    recipients.append(
         Addressee(
-            organisation=name_of(number, 0), name=f"School {number}", role=RecipientRole.SCHOOL,
-            profile=Profile.SCHOOL_FULL, owner="notifier", rule="r",
-            withheld="the sender asked" if "withheld" in script else None,
+            organisation="nobody-heard", name="The nobody-heard",
+            role=RecipientRole.GENERAL_PRACTICE, profile=Profile.HEALTH_MINIMAL,
+            owner="health-broker", rule="r",
         )
-        for number, script, _ in scripts
     )  # fmt: skip
+    expected |= {
+        "nobody-heard": ("not-delivered", "waiting-for-deadline", None),
+        "escalated": ("not-delivered", "next-told", "not-delivered"),
+        "escalated-confirmed": ("not-delivered", "confirmed-on-its-ladder", "not-delivered"),
+        "escalated-exhausted": ("not-delivered", "person-must-telephone", "not-delivered"),
+        "la-duty school-full": ("unconfirmed", "waiting-for-deadline", None),
+        "la-duty la-education": ("unconfirmed", "person-must-telephone", "unacknowledged"),
+    }
     addressed = EventAddressed(
-        receipt=receipt, event_type="domestic-abuse.recorded", key="k", occurred_at=START,
-        accepted_at=START, sender=Sender(organisation="police-example", name="P", kind="police"),
-        child_index=0, child_id=CHILD, recipients=recipients, data={},
+        **about(receipt), child_index=0, child_id=CHILD,
         identity=ChildIdentity(given_name="Robin", family_name="Example"),
+        recipients=tuple(recipients), data={},
     )  # fmt: skip
-    facts: list[Fact] = [fact_of(addressed, "test")]
-    facts += [fact_of(one, "test") for n, script, _ in scripts for one in heard(receipt, n, script)]
-    async with intake.database.transaction() as session:
-        await listen.keep_progress(session, facts)
-    open_ones = (await intake.get(f"/v1/events/{receipt}")).json()["outstanding"]
-    expected = {
-        name_of(number, 0): (doing[0], f"{doing[1]}-{number}" if doing[1] else None)
-        for number, _, doing in scripts
-        if doing is not None
-    }
-    found = {
-        one["organisation"]: (one["doing"], one.get("nextOrganisation"))
-        for one in open_ones["waitedFor"]
-    }
-    assert found == expected
-    counts = {name: value for name, value in open_ones.items() if name != "waitedFor"}
-    assert counts == {
-        "confirmed": 10, "hasIt": 16, "hasNotGotIt": 8, "withheld": 2, "ended": 4,
+    assert len(recipients) == 40
+    return [fact_of(one, "test") for one in (addressed, *models)], expected
+
+
+def name_of(line: dict[str, Any]) -> str:
+    if line["organisation"] == "la-duty":
+        return f"la-duty {line['profile']}"
+    return str(line["organisation"])
+
+
+async def test_who_has_not_got_this_is_answered_for_forty_recipients_in_every_state(
+    intake: Intake,
+) -> None:
+    receipt = await posted(intake, "forty")
+    facts, expected = story(receipt)
+    shuffle = random.Random(3)
+    for batch in (50, 7, 1):
+        shuffle.shuffle(facts)
+        await hear(intake.database, facts, batch)
+        progress = (await intake.get(f"/v1/events/{receipt}")).json()
+        [child] = progress["children"]
+        found = {
+            name_of(line): (line["has"], line["doing"], line.get("reason"))
+            for line in child["outstanding"]
+        }
+        assert found == expected
+        assert len(child["outstanding"]) == len(expected)
+    assert progress["counts"] == {
+        "notices": 43, "confirmed": 13, "unconfirmed": 12, "notDelivered": 14, "ended": 4,
     }  # fmt: skip
-    assert sum(counts.values()) == 40
-    order = list(dict.fromkeys(one["doing"] for one in open_ones["waitedFor"]))
-    assert order[0] == "person-must-telephone", "the most urgent is read first"
-    has_it = Counter(one["hasIt"] for one in open_ones["waitedFor"])
-    assert has_it == {True: 16, False: 10}
+    lines = {name_of(line): line for line in child["outstanding"]}
+    assert lines["delivered-1"]["until"].startswith(DEADLINE.isoformat()[:16])
+    assert lines["escalated"]["nextOrganisation"] == "la-duty"
+    states = {(one["organisation"], one["profile"]): one for one in child["recipients"]}
+    school = "school-full"
+    assert states["telephoned-1", school]["state"] == "telephoned"
+    assert states["telephoned-1", school]["toldBy"] == "mash-worker"
+    assert states["declined-after-1", school]["state"] == "declined"
+    assert states["declined-after-1", school]["reason"] == "left-this-school"
+    assert states["taken-on-after-1", school]["state"] == "acknowledged"
+    assert "reminded" in states["reminded-1", school]["times"]
+    print(json.dumps(progress["counts"]))
+
+
+async def test_a_confirmation_on_one_ladder_does_not_hide_another_s_silence(intake: Intake) -> None:
+    """Two schools, one duty officer in whose place both were told; one school was rung."""
+    receipt = await posted(intake, "shared")
+    models: list[Any] = []
+    for name in ("first", "second"):
+        models += [
+            notice(receipt, NoticeUndelivered, 600, organisation=name, reason="not-delivered"),
+            notice(receipt, NoticeEscalated, 600, organisation=name, **next_is(receipt)),
+        ]
+    models.append(notice(receipt, NoticeDelivered, 601, **DUTY))
+    models.append(notice(receipt, NoticeTelephoned, 610, organisation="first", **CALL))
+    await hear(intake.database, [fact_of(one, "test") for one in models], 50)
+    [child] = (await intake.get(f"/v1/events/{receipt}")).json()["children"]
+    doing = [(one["role"], one["doing"]) for one in child["outstanding"]]
+    assert doing == [("school", "next-told"), ("duty-officer", "waiting-for-deadline")]
+    last = notice(receipt, NoticeTelephoned, 611, organisation="second", **CALL)
+    await hear(intake.database, [fact_of(last, "test")], 50)
+    [child] = (await intake.get(f"/v1/events/{receipt}")).json()["children"]
+    doing = [(one["role"], one["doing"]) for one in child["outstanding"]]
+    assert doing == [("duty-officer", "confirmed-on-its-ladder")]
+
+
+async def test_a_recipient_s_question_is_read_and_answered_by_the_sender_alone(
+    intake: Intake,
+) -> None:
+    receipt = await posted(intake, "asked")
+    question = uuid4()
+    addressed = EventAddressed(
+        **about(receipt), child_index=0, child_id=CHILD,
+        identity=ChildIdentity(given_name="Robin", family_name="Example"),
+        recipients=(), data={},
+    )  # fmt: skip
+    asked = notice(receipt, NoticeQuestioned, 5, question=question, text="Is it year 4?")
+    await hear(intake.database, [fact_of(asked, "notifier")] * 2, 1)
+    # Before it is known that the recipient may be named, its words are not shown.
+    [shown] = (await intake.get(f"/v1/events/{receipt}")).json()["questions"]
+    assert "text" not in shown
+    assert "organisation" not in shown
+    assert shown["waitingMinutes"] > 0
+    await hear(intake.database, [fact_of(addressed, "directory")], 1)
+    [shown] = (await intake.get(f"/v1/events/{receipt}")).json()["questions"]
+    assert (shown["text"], shown["role"], shown["organisation"]) == (
+        "Is it year 4?", "school", "urn-900001",
+    )  # fmt: skip
+    path = f"/v1/events/{receipt}/questions/{question}/answers"
+    said = {"text": "Yes, year 4.", "by": "attending officer"}
+
+    async def answer(body: Any, by: Any = None) -> Any:
+        headers = {"authorization": (by or intake.police).authorization}
+        return await intake.client.post(path, json=body, headers=headers)
+
+    assert (await answer(said, intake.social_care)).status_code == 404
+    ids = {(await answer(said)).json()["answer"] for _ in range(2)}
+    assert len(ids) == 1
+    bad: Any
+    for bad in ({"text": ""}, {"text": "a\u0000"}, {"text": "x" * 2001}, {}, []):
+        assert (await answer(bad)).status_code == 422
+    [shown] = (await intake.get(f"/v1/events/{receipt}")).json()["questions"]
+    assert "waitingMinutes" not in shown
+    assert [one["text"] for one in shown["answers"]] == ["Yes, year 4."]
+    assert await intake.count("bus.log where type = 'question.answered'") == 1

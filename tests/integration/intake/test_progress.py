@@ -231,7 +231,9 @@ async def test_an_event_that_needs_a_person_says_so(intake: Intake) -> None:
     await hear(intake.database, [one for one in story(receipt) if "needed" in one.type], 1)
     progress = (await intake.get(f"/v1/events/{receipt}")).json()
     assert progress["state"] == "needs-person"
-    assert progress["children"] == [{"index": 1, "state": "needs-person", "recipients": []}]
+    assert progress["children"] == [
+        {"index": 1, "state": "needs-person", "recipients": [], "outstanding": []}
+    ]
     assert progress["resolutions"][0]["reason"] == "several-candidates"
     assert "candidates" not in progress["resolutions"][0]
 

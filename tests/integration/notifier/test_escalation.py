@@ -111,7 +111,7 @@ async def test_an_unread_notice_climbs_its_ladder_rung_by_rung(
     ]
     assert [kind for kind, _ in await facts(database)] == [
         "notice.undelivered", "notice.escalated", "notice.undelivered", "notice.escalated",
-        "notice.undelivered",
+        "notice.undelivered", "notice.exhausted",
     ]  # fmt: skip
 
 

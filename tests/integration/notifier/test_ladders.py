@@ -262,7 +262,7 @@ async def test_a_rung_that_is_told_less_is_told_no_more_by_reading_it(
                  join notifier.obligation f on f.id = o.chain where o.rung = 1""",
         ):
             notice = await mailbox.find(session, row.id, [TRUST])
-            found[row.first], _ = await mailbox.open_notice(session, notice, clock())
+            [found[row.first]], _ = await mailbox.open_notices(session, [notice], clock())
     # The nurse may learn that social care was informed, so whoever is next may; a school's not.
     assert found[NURSE]["socialCareInformed"] is True
     assert "socialCareInformed" not in found[SCHOOL]

@@ -154,7 +154,7 @@ async def test_a_refusal_fails_at_once_and_escalates(
                 lambda: rows(database, "select 1 from notifier.obligation where watch='exhausted'")
             )
         assert await attempts(database) == [(reason, status)]
-        assert await facts(database) == ["notice.failed"]
+        assert await facts(database) == ["notice.failed", "notice.exhausted"]
 
 
 async def test_a_redirect_is_not_followed(database: Database) -> None:

@@ -77,10 +77,12 @@ def run_notifier(*arguments: str, **environment: str) -> subprocess.CompletedPro
 
 def test_the_program_does_not_start_on_a_bad_table(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
-    path.write_text(changed('until = "2 hours"', 'until = "soon"'), "utf-8")
+    table = changed('until = "2 hours"', 'until = "soon"')
+    path.write_text(table, "utf-8")
+    line = table[: table.index('until = "soon"')].count("\n") + 1
     done = run_notifier("serve", SGB_NOTIFIER__DEADLINES__TABLE=str(path))
     assert done.returncode == 1
-    assert "own.toml, line 72: until: is one of next opening" in done.stderr
+    assert f"own.toml, line {line}: until: is one of next opening" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -1,0 +1,132 @@
+"""What recipients ask about an event, and what its sender answers: back over the bus.
+
+The texts are personal data: they stand in rows and in the facts' payloads, never in a log or a URL.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import Field, ValidationError
+from sqlalchemy import text
+
+import bus
+from chassis.audit import write_audit
+from chassis.database import Session
+from chassis.ids import new_id
+from chassis.problems import FieldError, Problem
+from schemas.facts import QuestionAnswered
+from schemas.model import Model
+from schemas.receipts import QUESTION_LENGTH
+from services.intake.tables import Audit, Credential
+
+ANSWER_LIMIT_BYTES = 16_384
+SOURCE = "intake"
+
+
+class AnswerGiven(Model):
+    """What a sender answers. `by` is a role."""
+
+    text: str = Field(min_length=1, max_length=QUESTION_LENGTH, pattern=r"^[^\x00]*$")
+    by: str = Field(default="sender", min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*$")
+
+
+class Answered(Model):
+    """The answer's id; the same words again are the same answer."""
+
+    answer: UUID
+
+
+def read_answer(value: Any) -> AnswerGiven:
+    """A JSON value as an answer; `Problem` 422 names fields and rules, never a value."""
+    try:
+        return AnswerGiven.model_validate(value, by_alias=True, by_name=False)
+    except ValidationError as error:
+        errors = [
+            FieldError("/" + "/".join(map(str, one["loc"])), one["type"], one["msg"])
+            for one in error.errors(include_input=False, include_url=False)
+        ]
+        raise Problem(422, "invalid", "The answer breaks a rule.", errors) from None
+
+
+async def read_thread(session: Session, receipt: UUID) -> list[tuple[Any, list[Any]]]:
+    """The questions about an event, oldest first, each with its answers."""
+    questions = (await session.execute(_QUESTIONS, {"receipt": receipt})).all()
+    if not questions:
+        return []
+    answers: dict[UUID, list[Any]] = {}
+    for row in await session.execute(_ANSWERS, {"receipt": receipt}):
+        answers.setdefault(row.question, []).append(row)
+    return [(one, answers.get(one.question, [])) for one in questions]
+
+
+async def answer_question(
+    session: Session,
+    receipt: UUID,
+    question: UUID,
+    sender: Credential,
+    given: AnswerGiven,
+    purpose: str,
+    at: datetime,
+) -> UUID | None:
+    """Answer a question about the sender's own event, with an audit row and the fact.
+
+    None if it has no such event or the event no such question. A repeat changes nothing.
+    """
+    about = {"receipt": receipt, "question": question, "organisation": sender.organisation}
+    asked = (await session.execute(_ASKED, about)).first()
+    if asked is None:
+        return None
+    await write_audit(
+        session,
+        Audit,
+        actor=sender.organisation,
+        credential=sender.id,
+        operation="answer-question",
+        objects=[(str(question), str(asked.child_id))],
+        purpose=purpose,
+    )
+    answer = new_id()
+    row = {**about, "answer": answer, "text": given.text, "by": given.by, "at": at}
+    if (await session.execute(_ANSWER, row)).first() is None:
+        known = await session.execute(_KNOWN, {"question": question, "text": given.text})
+        found: UUID = known.one().answer
+        return found
+    fact = QuestionAnswered(
+        answer=answer,
+        question=question,
+        notice=asked.notice,
+        receipt=receipt,
+        child_id=asked.child_id,
+        text=given.text,
+        answered_by=given.by,
+        at=at,
+    )
+    await bus.append(session, bus.fact_of(fact, SOURCE))
+    return answer
+
+
+_QUESTIONS = text("""
+    select question, notice, text, asked_at from intake.question
+     where receipt = :receipt order by asked_at, question""")
+
+_ANSWERS = text("""
+    select question, text, answered_by, at from intake.answer
+     where receipt = :receipt order by at, answer""")
+
+_ASKED = text("""
+    select q.notice, q.child_id from intake.question q
+      join intake.event e on e.receipt = q.receipt
+     where q.question = :question and q.receipt = :receipt
+       and e.organisation = :organisation""")
+
+_ANSWER = text("""
+    insert into intake.answer (answer, question, receipt, text, answered_by, at)
+    values (:answer, :question, :receipt, :text, :by, :at)
+        on conflict (question, md5(text)) do nothing
+    returning answer""")
+
+_KNOWN = text("""
+    select answer from intake.answer where question = :question and md5(text) = md5(:text)""")
