@@ -53,8 +53,8 @@ class _Job:
     lease_ends: float
 
 
-_Turn = tuple[bool, datetime, int]
-"""What does not overtake, its turn, and its place among those of the same turn."""
+_Turn = tuple[bool, float, int]
+"""What does not overtake, its turn in seconds, and its place among those of the same turn."""
 
 
 @dataclass(slots=True)
@@ -148,7 +148,8 @@ class Deliverer:
                 unless=_FULL if full else "",
                 values=self._full_endpoints(full) if full else {},
                 durable=False,
-                columns="q.id, q.endpoint, q.attempts, q.composed_at, q.overtakes, q.turn_at",
+                columns="""q.id, q.endpoint, q.attempts, q.composed_at, q.overtakes,
+                           cast(extract(epoch from q.turn_at) as float8) as turn""",
             )
         if claim.rows:
             await self._targets.refresh({row.endpoint for row in claim.rows})
@@ -212,7 +213,7 @@ class Deliverer:
         if lane is None:
             lane = self._lanes[target.receiver] = _Lane(self._send.per_receiver, self._backlog)
         lane.put(
-            (not row.overtakes, row.turn_at, next(self._places)),
+            (not row.overtakes, row.turn, next(self._places)),
             _Job(row.id, token, row.attempts, row.composed_at, target, lease_ends),
         )
         self._held += 1
