@@ -24,7 +24,7 @@ from services.notifier.credentials import add_credential, revoke_credential
 from services.notifier.door import Door, MailboxParts
 from services.notifier.export import as_csv
 from services.notifier.routes import record_organisations
-from services.notifier.settings import DeadlineSettings, MailboxSettings
+from services.notifier.settings import DeadlineSettings, MailboxSettings, NotifierGroup
 from services.notifier.stream_api import stream_heads
 from services.notifier.write_export import write_export
 from tests.integration.notifier.world import (
