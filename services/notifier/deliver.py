@@ -43,57 +43,10 @@ paused_now = Gauge("notifier_endpoints_paused", "Endpoints that are left alone o
 LOOK_PAST_SECONDS = 0.05
 """How long a receiver waits, at most, behind others that take no more."""
 
-<<<<<<< HEAD
 _LEFT_ALONE = """(q.endpoint = any(:full)
                   or q.endpoint = any(case when q.overtakes then cast(:crowded_overtaking as uuid[])
                                            else cast(:crowded as uuid[]) end)
                   or (q.endpoint = any(:paused) and q.composed_at > :given_up))"""
-=======
-
-@dataclass(slots=True)
-class _Job:
-    notice: UUID
-    token: UUID
-    number: int
-    composed_at: datetime
-    target: Target
-    lease_ends: float
-
-
-_Turn = tuple[bool, float, int]
-"""What does not overtake, its turn in seconds, and its place among those of the same turn."""
-
-
-@dataclass(slots=True)
-class _Lane:
-    """What goes to one receiver: `room` requests at once, and so many in waiting that the next
-    claim has come before they are sent. `room` shrinks while the receiver does not answer.
-
-    What overtakes is counted apart: it finds a place in a lane that is full of everything else.
-    """
-
-    room: int
-    backlog: int
-    active: int = 0
-    waiting: list[tuple[_Turn, _Job]] = field(default_factory=list)
-    overtaking: int = 0
-
-    def put(self, turn: _Turn, job: _Job) -> None:
-        heappush(self.waiting, (turn, job))
-        self.overtaking += not turn[0]
-
-    def take(self) -> tuple[_Job, bool]:
-        """The first in turn, and whether it was what made the lane full."""
-        (behind, _, _), job = heappop(self.waiting)
-        self.overtaking -= not behind
-        return job, self._count(not behind) == self.backlog - 1
-
-    def full(self, *, overtaking: bool = False) -> bool:
-        return self._count(overtaking) >= self.backlog
-
-    def _count(self, overtaking: bool) -> int:
-        return self.overtaking if overtaking else len(self.waiting) - self.overtaking
->>>>>>> deadlines
 
 
 class Deliverer:
@@ -156,8 +109,7 @@ class Deliverer:
                 unless=unless,
                 values=values,
                 durable=False,
-                columns="""q.id, q.endpoint, q.attempts, q.composed_at, q.overtakes,
-                           cast(extract(epoch from q.turn_at) as float8) as turn""",
+                columns="q.id, q.endpoint, q.attempts, q.composed_at, q.overtakes, q.turn_at",
             )
         if unless:
             # Rows that are left alone are read and left, one by one: with few others to be had,
@@ -242,7 +194,6 @@ class Deliverer:
                 self._put(lane, row, claim.token, lease_ends)
         if not (paced or back):
             return
-<<<<<<< HEAD
         wanted = {
             lane.endpoint: Wanted(min(len(rows), self._lanes.room(lane)), lane.per_second)
             for lane, rows in paced.items()
@@ -263,17 +214,6 @@ class Deliverer:
                 self._rounds.give_back([(row.id, claim.token)])
             else:
                 self._put(lane, row, claim.token, lease_ends, slot)
-=======
-        lane = self._lanes.get(target.receiver)
-        if lane is None:
-            lane = self._lanes[target.receiver] = _Lane(self._send.per_receiver, self._backlog)
-        lane.put(
-            (not row.overtakes, row.turn, next(self._places)),
-            _Job(row.id, token, row.attempts, row.composed_at, target, lease_ends),
-        )
-        self._held += 1
-        self._staff(lane, 1)
->>>>>>> deadlines
 
     def _is_old(self, row: Any) -> bool:
         age = (self._clock() - row.composed_at).total_seconds()

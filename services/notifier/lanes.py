@@ -40,8 +40,8 @@ class Job:
     paced: bool = False
 
 
-_Turn = tuple[bool, datetime, datetime, int]
-"""What does not overtake, its turn, when it was composed, and its place among equals."""
+_Turn = tuple[bool, float, float, int]
+"""What does not overtake, its turn and when it was composed in seconds, its place among equals."""
 
 
 @dataclass(slots=True)
@@ -221,7 +221,10 @@ class Lanes:
 
     def put(self, lane: Lane, job: Job, slot: float | None = None) -> None:
         """A job waits in its lane, which has got a slot for it."""
-        turn = (not job.overtakes, job.turn_at, job.composed_at, next(self._places))
+        turn = (
+            not job.overtakes, job.turn_at.timestamp(), job.composed_at.timestamp(),
+            next(self._places),
+        )  # fmt: skip
         heappush(lane.waiting, (turn, job))
         if slot is not None:
             lane.slots.append(slot)
