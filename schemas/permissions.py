@@ -19,6 +19,7 @@ class Operation(StrEnum):
     READ_NOTICES = "read-notices"
     ACKNOWLEDGE_NOTICES = "acknowledge-notices"
     RECORD_TELEPHONE_CALLS = "record-telephone-calls"
+    MANAGE_CONTACTS = "manage-contacts"
     RESOLVE = "resolve"
     CONFIRM_LADDER = "confirm-ladder"
     WATCH_LADDERS = "watch-ladders"
@@ -56,6 +57,7 @@ OPERATORS: dict[Operation, frozenset[Kind]] = {
     Operation.ACKNOWLEDGE_NOTICES: ANY_AGENCY,
     # To others, whose notice is late or on a ladder that nobody is left on; its own, anybody may.
     Operation.RECORD_TELEPHONE_CALLS: frozenset({Kind.SOCIAL_CARE}),
+    Operation.MANAGE_CONTACTS: ANY_AGENCY,  # Its own only.
     Operation.RESOLVE: frozenset({Kind.SOCIAL_CARE}),
     Operation.CONFIRM_LADDER: ANY_AGENCY,  # Its own only.
     Operation.WATCH_LADDERS: frozenset({Kind.SOCIAL_CARE}),

@@ -1,4 +1,4 @@
-"""`python -m services.notifier`: serve, manage endpoints, credentials and ladders, write files."""
+"""`python -m services.notifier`: serve; manage endpoints, contacts, keys, ladders; files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chassis.settings import printable, refuse_unknown
 from chassis.telemetry import configure_logs
 from schemas.facts import TOPICS
 from schemas.organisations import OrganisationKind
-from services.notifier import credentials, endpoints
+from services.notifier import contact_commands, credentials, endpoints
 from services.notifier.addresses import AddressRefusedError, SystemLookup, check_url
 from services.notifier.app import build
 from services.notifier.calendars import local_date
@@ -51,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         run(_serve(settings))
     elif command.what == "export":
         asyncio.run(_export(settings, command))
+    elif command.what == "bounce":
+        raw = sys.stdin.buffer.read(contact_commands.LIMIT_BYTES)
+        sys.exit(asyncio.run(contact_commands.take_bounce(settings, raw)))
     else:
         asyncio.run(_manage(settings, command))
 
@@ -205,6 +208,7 @@ _MANAGE = {
     "credential": _credential,
     "ladder": _ladder,
     "pull-interval": _pulls,
+    "contact": contact_commands.manage,
 }
 
 
@@ -241,6 +245,7 @@ def _parser() -> argparse.ArgumentParser:
     pulls = commands.add_parser("pull-interval", help="how often a system says that it pulls")
     pulls.add_argument("organisation")
     pulls.add_argument("minutes", type=int, help="0: it says nothing")
+    contact_commands.add_parsers(commands)
     credential = commands.add_parser("credential", help="keys of recipients' systems")
     actions = credential.add_subparsers(dest="action", required=True)
     add = actions.add_parser("add", help="prints the key, once")

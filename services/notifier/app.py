@@ -11,12 +11,15 @@ from chassis.clock import Clock, now
 from chassis.credentials import Credentials
 from chassis.database import Database
 from chassis.process import Service, Task
+from services.notifier.alert import Alerter
 from services.notifier.answer_ledger import asked
 from services.notifier.api import create_router
 from services.notifier.bells import Bells
 from services.notifier.calendars import local_date, warm_up
+from services.notifier.callbacks import CallbackParts, create_callback_router
 from services.notifier.channels.webhook import WebhookChannel
 from services.notifier.chase import Chaser
+from services.notifier.contact_api import ContactParts, create_contact_router
 from services.notifier.deliver import Deliverer
 from services.notifier.door import MailboxParts
 from services.notifier.escalate import Escalator
@@ -44,11 +47,16 @@ def build(settings: Settings, database: Database, road: bus.Road, *, clock: Cloc
     ledger = LedgerSweeper(database, bells, clock, group)
     ladders = LadderWatch(database, bells, clock, group.ladders)
     chaser = Chaser(database, bells, clock, group)
+    alerter = Alerter(database, bells, clock, group, settings.sign_in_url)
     routes = APIRouter()
     routes.include_router(
         create_router(MailboxParts(database, bells, clock, group, settings.notices_url))
     )
     routes.include_router(create_ladder_router(LadderParts(database, clock, group.ladders)))
+    routes.include_router(create_contact_router(ContactParts(database, clock, group)))
+    routes.include_router(
+        create_callback_router(CallbackParts(database, bells, clock, group.notify))
+    )
     routes.include_router(
         bus.status_route(database, Credentials(Credential, database).authenticate, clock)
     )
@@ -67,6 +75,7 @@ def build(settings: Settings, database: Database, road: bus.Road, *, clock: Cloc
         tasks=[
             Task("notifier-deliver", deliverer.run),
             Task("notifier-escalate", escalator.run),
+            Task("notifier-alert", alerter.run),
             Task("notifier-chase", chaser.run),
             Task("notifier-ladders", ladders.run),
             Task("notifier-show-again", Shower(database, bells, clock, group).run),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from bus import BusSettings
 from chassis.settings import Group, ProcessSettings
@@ -119,6 +119,86 @@ class StatusSettings(Group):
     )
 
 
+class AlertSettings(Group):
+    """How people are told that notices wait."""
+
+    email_by: Literal["smtp", "notify"] = "smtp"
+    sign_in_url: str = Field(
+        default="", description="The link in an alert; empty: where this process is reached."
+    )
+    gather_seconds: float = Field(
+        default=60.0, ge=0, description="What comes within this time is one alert."
+    )
+    urgent_gather_seconds: float = Field(
+        default=2.0, ge=0, le=5, description="The same, once a missing child is among it."
+    )
+    at_once: int = Field(default=8, ge=1, le=100, description="Sent at the same time, at most.")
+    timeout_seconds: float = Field(default=20.0, gt=0)
+    lease_seconds: float = Field(default=60.0, gt=0)
+    retry_first_seconds: float = Field(default=5.0, gt=0)
+    retry_last_seconds: float = Field(default=120.0, gt=0)
+    give_up_seconds: float = Field(
+        default=1800.0, description="After this long of retries the alert has failed."
+    )
+    poll_seconds: float = Field(default=1.0, gt=0)
+    confirm_days: float = Field(
+        default=90.0, gt=0, description="A contact that nobody confirmed for so long is shown."
+    )
+
+    @model_validator(mode="after")
+    def _lease_outlives_sending(self) -> Self:
+        if self.lease_seconds < 2 * self.timeout_seconds:
+            raise ValueError("lease_seconds must be at least twice timeout_seconds")
+        return self
+
+
+class SmtpSettings(Group):
+    """The relay that takes e-mail; without a host no e-mail is sent."""
+
+    host: str = ""
+    port: int = Field(default=587, ge=1, le=65535)
+    require_starttls: bool = Field(
+        default=True, description="May be false for a relay on this very machine only."
+    )
+    ca_file: str = Field(
+        default="", description="Who vouches for the relay's certificate; empty: the system's list."
+    )
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    sender: str = Field(default="", description="The From address.")
+    bounce_address: str = Field(
+        default="", description="The envelope's sender, where bounces go; empty: `sender`."
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.host and "@" not in self.sender:
+            raise ValueError("sender must be an e-mail address where host is set")
+        if not self.require_starttls and not is_loopback(self.host):
+            raise ValueError("require_starttls may be false on loopback only")
+        return self
+
+
+class NotifySettings(Group):
+    """GOV.UK Notify; without a key nothing is sent by it."""
+
+    api_key: SecretStr = SecretStr("")
+    base_url: str = "https://api.notifications.service.gov.uk"
+    email_template: str = ""
+    text_template: str = ""
+    callback_token: SecretStr = Field(
+        default=SecretStr(""), description="The bearer token of its delivery callbacks."
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this very machine, by its name or number."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class NotifierGroup(Group):
     """Everything under `SGB_NOTIFIER__`."""
 
@@ -128,6 +208,9 @@ class NotifierGroup(Group):
     ledger: LedgerSettings = LedgerSettings()
     status: StatusSettings = StatusSettings()
     ladders: LadderSettings = LadderSettings()
+    alerts: AlertSettings = AlertSettings()
+    smtp: SmtpSettings = SmtpSettings()
+    notify: NotifySettings = NotifySettings()
     sweep_seconds: float = Field(default=5.0, gt=0)
 
 
@@ -140,5 +223,14 @@ class Settings(ProcessSettings):
     @property
     def notices_url(self) -> str:
         """The address under which recipients read notices, as it stands in webhooks."""
+        return f"{self._public_url}/v1/notices"
+
+    @property
+    def sign_in_url(self) -> str:
+        """The link in an alert."""
+        return self.notifier.alerts.sign_in_url or f"{self._public_url}/"
+
+    @property
+    def _public_url(self) -> str:
         base = self.http.public_url or f"http://{self.http.host}:{self.http.port}"
-        return f"{base.rstrip('/')}/v1/notices"
+        return base.rstrip("/")

@@ -22,6 +22,7 @@ from schemas.facts import NoticeEscalated, NoticeExhausted, NoticeFailed, Profil
 from services.notifier.climb import Later, Nobody, Passed, Silence, Step, choose_next
 from services.notifier.draft import Draft
 from services.notifier.draft_rung import draft_rung, rung_ends
+from services.notifier.fail_alert import CONTACT_FAILED
 from services.notifier.hand_over import read_stand_ins, read_withheld
 from services.notifier.obligations import insert_deliveries, insert_drafts
 from services.notifier.report import COLUMNS, notice_fact
@@ -108,6 +109,8 @@ def why(row: Any) -> str:
         return "declined"
     if row.state == "failed":
         return row.reason or "failed"
+    if row.reason == CONTACT_FAILED and row.acknowledged_at is None:
+        return CONTACT_FAILED
     if row.acknowledged_at is not None:
         return "undecided"
     return "not-delivered" if row.delivered_at is None else "unacknowledged"

@@ -3,6 +3,7 @@
 from sqlalchemy import text
 
 from chassis.database import Database
+from services.notifier.alert_tables import ALERT_TABLES
 from services.notifier.tables import METADATA, SCHEMA
 
 
@@ -21,3 +22,4 @@ async def test_the_tables_are_what_the_migrations_made(database: Database) -> No
         for column in table.columns
     }
     assert found == declared
+    assert {one.__table__.name for one in ALERT_TABLES} <= {table for table, *_ in found}  # type: ignore[attr-defined]
