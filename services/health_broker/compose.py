@@ -28,7 +28,7 @@ from schemas.facts import (
     NoticeWithheld,
     Profile,
 )
-from schemas.profiles import MissingAlert, MissingFound, NothingToRender, Withdrawal, render
+from schemas.profiles import MissingFound, NothingToRender, Withdrawal, render
 from services.health_broker.earlier import choose_concerns, find_earlier
 from services.health_broker.fhir import Envelope, Party, find_faults, render_message
 from services.health_broker.obligation import log_stored, make_row, store_rows
@@ -227,8 +227,6 @@ def _named_receipts(addressed: EventAddressed, content: object) -> tuple[UUID, .
         return (content.withdraws,) if content.withdraws is not None else ()
     if isinstance(content, MissingFound):
         return addressed.closes or ((content.report,) if content.report is not None else ())
-    if isinstance(content, MissingAlert) and addressed.closes:
-        return addressed.closes
     return (addressed.supersedes,) if addressed.supersedes is not None else ()
 
 
