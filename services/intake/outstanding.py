@@ -8,57 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
-from pydantic import Field
-
-from schemas.model import Model
-
-Doing = Literal[
-    "being-delivered",
-    "waiting-for-confirmation",
-    "next-is-told",
-    "person-must-telephone",
-    "nothing-more",
-]
-
-
-class Waited(Model):
-    """One recipient from whom a confirmation is still to come, or who will not be told."""
-
-    child_index: int
-    role: str
-    organisation: str | None = Field(
-        default=None, description="Absent where only the class of recipient may be shown."
-    )
-    name: str | None = None
-    profile: str
-    part: str
-    has_it: bool = Field(description="Its system has the notice. Not yet that a person knows.")
-    state: str
-    reason: str | None = None
-    since: datetime
-    doing: Doing = Field(
-        description="being-delivered: it is sent, again and again where need be; "
-        "waiting-for-confirmation: until its deadline, then the next on its ladder is told; "
-        "next-is-told: `nextRole` has been told instead; person-must-telephone: nobody is left on "
-        "the ladder; nothing-more: withheld."
-    )
-    next_role: str | None = None
-    next_organisation: str | None = None
-
-
-class Outstanding(Model):
-    """Who has not got it. A recipient of two profiles or parts counts for each."""
-
-    confirmed: int = Field(description="Somebody confirmed, the recipient or one further up.")
-    has_it: int = Field(description="Has it, and nobody has confirmed.")
-    has_not_got_it: int
-    withheld: int
-    ended: int = Field(description="Taken back, restated, or overtaken before it was sent.")
-    waited_for: tuple[Waited, ...] = ()
+from schemas.facts import Profile
+from services.intake.views import Doing, Outstanding, Waited
 
 
 def find_outstanding(
@@ -76,7 +30,8 @@ def find_outstanding(
     counts: Counter[str] = Counter()
     waited: list[Waited] = []
     for first in notices:
-        if first.rung:
+        # A receipt asks nobody to confirm it.
+        if first.rung or first.profile == Profile.RECEIPT:
             continue
         climb = _climb(first, notices)
         state = state_of[first.notice]

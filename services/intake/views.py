@@ -10,11 +10,10 @@ from pydantic import Field
 
 from schemas.facts import Evidence, Flag
 from schemas.model import Model
-from services.intake.outstanding import Outstanding
 
 
-class Recipient(Model):
-    """One who must know, and how far the notice came; `times` has every state it was in."""
+class Named(Model):
+    """Who is told what, named as far as the sender may know it."""
 
     role: str
     organisation: str | None = Field(
@@ -23,10 +22,53 @@ class Recipient(Model):
     name: str | None = None
     profile: str
     part: str
+
+
+class Recipient(Named):
+    """One who must know, and how far the notice came; `times` has every state it was in."""
+
     rung: int = Field(description="0: the first to be told; above: told because nobody confirmed.")
     state: str
     reason: str | None = None
     times: dict[str, datetime]
+
+
+Doing = Literal[
+    "being-delivered",
+    "waiting-for-confirmation",
+    "next-is-told",
+    "person-must-telephone",
+    "nothing-more",
+]
+
+
+class Waited(Named):
+    """One recipient from whom a confirmation is still to come, or who will not be told."""
+
+    child_index: int
+    has_it: bool = Field(description="Its system has the notice. Not yet that a person knows.")
+    state: str
+    reason: str | None = None
+    since: datetime
+    doing: Doing = Field(
+        description="being-delivered: it is sent, again and again where need be; "
+        "waiting-for-confirmation: until its deadline, then the next on its ladder is told; "
+        "next-is-told: `nextRole` has been told instead; person-must-telephone: nobody is left on "
+        "the ladder; nothing-more: withheld."
+    )
+    next_role: str | None = None
+    next_organisation: str | None = None
+
+
+class Outstanding(Model):
+    """Who has not got it. A recipient of two profiles or parts counts for each."""
+
+    confirmed: int = Field(description="Somebody confirmed, the recipient or one further up.")
+    has_it: int = Field(description="Has it, and nobody has confirmed.")
+    has_not_got_it: int
+    withheld: int
+    ended: int = Field(description="Taken back, restated, or overtaken before it was sent.")
+    waited_for: tuple[Waited, ...] = ()
 
 
 class Escalation(Model):
