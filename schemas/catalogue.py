@@ -82,6 +82,17 @@ class EventType:
         return max(self.models)
 
 
+def _judge_missing(said_at: str) -> tuple[Rule, ...]:
+    """A report and its update differ in when they were said."""
+    return (
+        rules.judge_contact,
+        rules.judge_children,
+        rules.judge_adults,
+        rules.judge_basis,
+        rules.judge_times(said_at, "*lastSeenAt"),
+    )
+
+
 EVENT_TYPES: dict[str, EventType] = {
     event_type.name: event_type
     for event_type in (
@@ -134,26 +145,14 @@ EVENT_TYPES: dict[str, EventType] = {
             "missing.reported",
             {1: events.MissingReported},
             "Children are missing.",
-            (
-                rules.judge_contact,
-                rules.judge_children,
-                rules.judge_adults,
-                rules.judge_basis,
-                rules.judge_times("reportedAt", "*lastSeenAt"),
-            ),
+            _judge_missing("reportedAt"),
             urgent=True,
         ),
         EventType(
             "missing.updated",
             {1: events.MissingUpdated},
             "Missing children are still missing; what is known of them, or the grade, has changed.",
-            (
-                rules.judge_contact,
-                rules.judge_children,
-                rules.judge_adults,
-                rules.judge_basis,
-                rules.judge_times("updatedAt", "*lastSeenAt"),
-            ),
+            _judge_missing("updatedAt"),
             urgent=True,
         ),
         EventType(

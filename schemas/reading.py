@@ -7,7 +7,14 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Annotated
 
-from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    StrictInt,
+    StringConstraints,
+    ValidationError,
+)
 
 from schemas.errors import FieldError, make_pointer
 
@@ -49,6 +56,9 @@ Text = Annotated[str, _text(4_000)]
 """Free text about one child or one matter: not blank."""
 
 LongText = Annotated[str, _text(50_000)]
+
+Positions = Annotated[tuple[Annotated[StrictInt, Field(ge=0, lt=50)], ...], Field(max_length=50)]
+"""Positions in an event's list of children."""
 """A whole narrative."""
 
 OrganisationId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, StrictInt
+from pydantic import Field
 
 from schemas.blocks import Adult, Basis, Child, Statement
 from schemas.events.event import Event
 from schemas.model import Model
-from schemas.reading import LongText, Moment, Text, Words
+from schemas.reading import LongText, Moment, Positions, Text, Words
 
 MissingGrade = Literal["no-apparent", "low", "medium", "high"]
 
@@ -85,9 +85,9 @@ class AboutFound(Event):
     """What every event about a return interview says of the child that was found."""
 
     found: UUID = Field(description="The receipt of the `missing.found`.")
-    child_positions: Annotated[
-        tuple[Annotated[StrictInt, Field(ge=0, lt=50)], ...], Field(max_length=50)
-    ] = Field(default=(), description="Positions in its children; empty: all of them.")
+    child_positions: Positions = Field(
+        default=(), description="Positions in its children; empty: all of them."
+    )
 
 
 class ReturnInterviewOffered(AboutFound):

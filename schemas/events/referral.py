@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, StrictBool, StrictInt
+from pydantic import Field, StrictBool
 
 from schemas.blocks import Adult, Basis, Child, Statement, Voice
 from schemas.events.event import Event
 from schemas.model import Model
-from schemas.reading import Day, LongText, Moment, Text, Words
+from schemas.reading import Day, LongText, Moment, Positions, Text, Words
 
 ReferralSource = Literal[
     "1A", "1B", "1C", "1D", "2A", "2B", "3A", "3B", "3C", "3D", "3E", "3F",
@@ -39,8 +39,6 @@ AssessmentOutcome = Literal[
 
 ReferralGrade = Literal["red", "amber", "green"]
 """How soon the MASH must decide; what each is given is local (`docs/reference/clocks.md`)."""
-
-Positions = Annotated[tuple[Annotated[StrictInt, Field(ge=0, lt=50)], ...], Field(max_length=50)]
 
 
 class ChildReferred(Model):
@@ -90,21 +88,21 @@ class ReferralTriaged(AboutReferral):
     triaged_at: Moment
 
 
-class ReferralDecided(AboutReferral):
+class _Explained(AboutReferral):
+    rationale_shareable: Text
+    rationale_internal: LongText | None = None
+    actions: Annotated[tuple[Action, ...], Field(max_length=100)] = ()
+
+
+class ReferralDecided(_Explained):
     """What social care decided about a referral; `rationaleInternal` goes to nobody."""
 
     outcome: ReferralOutcome
     decided_at: Moment
-    rationale_shareable: Text
-    rationale_internal: LongText | None = None
-    actions: Annotated[tuple[Action, ...], Field(max_length=100)] = ()
 
 
-class AssessmentCompleted(AboutReferral):
+class AssessmentCompleted(_Explained):
     """What came of the assessment that a referral led to; `rationaleInternal` goes to nobody."""
 
     outcome: AssessmentOutcome
     completed_at: Moment
-    rationale_shareable: Text
-    rationale_internal: LongText | None = None
-    actions: Annotated[tuple[Action, ...], Field(max_length=100)] = ()

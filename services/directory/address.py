@@ -75,10 +75,12 @@ class Sequel(NamedTuple):
     closes: tuple[UUID, ...] = ()
     told: tuple[Addressee, ...] = ()
 
-    def beside(self, addressees: Sequence[Addressee]) -> tuple[Addressee, ...]:
-        """Those whom the table names, and whoever was told before and is not among them."""
-        named = {one.organisation for one in addressees}
-        return (*addressees, *(one for one in self.told if one.organisation not in named))
+    def beside(self, outcome: Evaluation) -> tuple[Addressee, ...]:
+        """Those whom the table tells, and whoever was told before and whom it does not name: one
+        about whom a person is asked first waits for that."""
+        named = {one.organisation for one in outcome.everyone}
+        before = (one for one in self.told if one.organisation not in named)
+        return (*outcome.addressees, *before)
 
 
 async def address_children(
@@ -121,7 +123,7 @@ async def address_children(
                     identity=case.child.identity,
                     orders=tuple(at.family.orders),
                     held=held,
-                    recipients=sequel.beside(outcome.addressees),
+                    recipients=sequel.beside(outcome),
                     closes=sequel.closes,
                     data=case.event.data,
                 )

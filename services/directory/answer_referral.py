@@ -21,9 +21,9 @@ from services.directory.address import NO_ROUTE, TEXT_NAMES_OTHERS, record_addre
 from services.directory.ask import Question, address, ask_people, head_of
 from services.directory.evaluate import wish_to_withhold
 from services.directory.find_recipients import Found
-from services.directory.organisations import Needs, read_organisations
+from services.directory.organisations import Needs, Present, read_organisations
 from services.directory.partnership import Partnership
-from services.directory.policy import When
+from services.directory.policy import Line, When
 from services.directory.record_event import Recorded, read_event
 from services.directory.register import RegisteredChild, read_children
 
@@ -105,9 +105,7 @@ async def _tell_referrer(
             return list(await ask_people(session, partnership, [question]))
         lines = partnership.policy.lines_for(event.event_type)
         line = next(one for one in lines if one.when is When.PROFESSIONAL)
-        found = Found(present.organisation, RecipientRole.REFERRER, present.ids)
-        reason = wish_to_withhold(event.data, found)
-        recipients = (address(found.organisation, found.role, line.profile, line.id, reason),)
+        recipients = (address_referrer(present, event, line),)
     carries = any(one.withheld is None for one in recipients)
     decided = event.event_type == DECISION
     facts: list[EventAddressed] = []
@@ -147,6 +145,13 @@ def _answered(
                 yield _Answered(position, unresolved_id(referral.event.receipt, position), None)
             else:
                 yield _Answered(position, child_id, registered.get(child_id))
+
+
+def address_referrer(present: Present, event: EventAccepted, line: Line) -> Addressee:
+    """Who referred, as a line of the policy tells them; withheld where the event asks for it."""
+    found = Found(present.organisation, RecipientRole.REFERRER, present.ids)
+    reason = wish_to_withhold(event.data, found)
+    return address(found.organisation, found.role, line.profile, line.id, reason)
 
 
 def unresolved_id(receipt: UUID, position: int) -> UUID:

@@ -28,7 +28,12 @@ from services.directory.record_links import ABOUT_LINKS, apply_link
 from services.directory.report_links import report_links
 from services.directory.resolve import Asked, Match, resolve_children
 from services.directory.situation import INCIDENTS, Case, parents_of
-from services.directory.track_missing import close_episodes, find_sequels, open_episodes
+from services.directory.track_missing import (
+    REPORTS,
+    close_episodes,
+    find_sequels,
+    open_episodes,
+)
 
 CHILDREN_NOT_NAMED = "children-not-named"
 SAME_CHILD_TWICE = "same-child-twice"
@@ -158,7 +163,7 @@ async def _enter(
         same = [case for case in cases if case.event.event_type == event_type]
         if event_type == "missing.found":
             facts += await close_episodes(session, partnership, same)
-        elif event_type in ("missing.reported", "missing.updated"):
+        elif event_type in REPORTS:
             alerted, over = await open_episodes(session, same)
             if event_type == "missing.updated":
                 sequels |= await find_sequels(session, partnership, alerted)

@@ -27,6 +27,7 @@ from services.directory.partnership import Partnership
 from services.directory.record_event import Recorded, find_ended, lock_receipts, read_event
 from services.directory.register import RegisteredChild, read_children
 from services.directory.situation import Case
+from services.directory.track_missing import REPORTS
 from services.directory.withdraw import read_told, withdraw_told
 
 log = logger("directory.readdress")
@@ -185,7 +186,7 @@ def _now(at: Any, row: Any) -> str:
 
 async def _is_current(session: Session, event: EventAccepted, child_id: UUID) -> bool:
     """A child that was found since is not looked for any more."""
-    if event.event_type not in ("missing.reported", "missing.updated"):
+    if event.event_type not in REPORTS:
         return True
     values = {"child": child_id, "receipt": event.receipt}
     return (await session.execute(_IS_MISSING, values)).first() is not None

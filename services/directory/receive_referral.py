@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from bus import Publishable
 from chassis.database import Session
 from schemas.facts import EventAccepted, EventAddressed
-from schemas.organisations import RecipientRole
 from services.directory.address import record_addressed
-from services.directory.answer_referral import unresolved_id
-from services.directory.ask import address, head_of
-from services.directory.evaluate import wish_to_withhold
-from services.directory.find_recipients import Found
+from services.directory.answer_referral import address_referrer, unresolved_id
+from services.directory.ask import head_of
 from services.directory.organisations import Needs, read_organisations
 from services.directory.partnership import Partnership
 from services.directory.policy import Recipient
 
 REFERRAL = "referral.submitted"
+CHANNELS = ("webhook", "mailbox")
+"""By which a receipt can be told: there is no FHIR message for it."""
+
 WHOLE = -1
 """Stands for the referral itself where a child's position is asked for."""
 
@@ -43,18 +43,14 @@ async def receive_referrals(
     facts: list[EventAddressed] = []
     for event in referrals:
         present = known.present(event.sender.organisation)
-        if present is None or present.organisation.channel == "none":
+        if present is None or present.organisation.channel not in CHANNELS:
             continue  # The 202 said the same.
-        found = Found(present.organisation, RecipientRole.REFERRER, present.ids)
-        reason = wish_to_withhold(event.data, found)
         facts.append(
             EventAddressed(
                 **head_of(event),
                 child_index=0,
                 child_id=unresolved_id(event.receipt, WHOLE),
-                recipients=(
-                    address(found.organisation, found.role, line.profile, line.id, reason),
-                ),
+                recipients=(address_referrer(present, event, line),),
                 data=event.data,
             )
         )

@@ -29,6 +29,9 @@ from services.directory.situation import Case
 
 FOUND_ALREADY = "found-already"
 FOUND_WITHOUT_REPORT = "found-without-report"
+REPORTS = {"missing.reported": "reportedAt", "missing.updated": "updatedAt"}
+"""The types of event that say that a child is missing, and where each says since when."""
+
 OVERTAKEN = "overtaken"
 """The outcome of a report that was restated before it was heard of."""
 
@@ -118,7 +121,7 @@ async def open_episodes(
             "id": new_id(),
             "child": case.child.id,
             "receipt": case.event.receipt,
-            "reported_at": _moment(case, _SAID_AT[case.event.event_type]),
+            "reported_at": _moment(case, REPORTS[case.event.event_type]),
             "occurred_at": case.event.occurred_at,
         }
         over = (await session.execute(_OVER, values)).scalar()
@@ -147,9 +150,6 @@ async def find_sequels(
         told = await _told(session, partnership, case, sorted(reports))
         found[case.event.receipt, case.child.id] = Sequel(tuple(sorted(reports)), tuple(told))
     return found
-
-
-_SAID_AT = {"missing.reported": "reportedAt", "missing.updated": "updatedAt"}
 
 
 def _applied(case: Case, outcome: str) -> EventApplied:

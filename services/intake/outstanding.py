@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from schemas.facts import Profile
 from services.intake.views import Counts, Outstanding
 
 CONFIRMED = ("telephoned", "acknowledged", "filed")
@@ -40,6 +41,9 @@ def find_outstanding(
     lines: dict[int, list[Outstanding]] = {}
     counts = dict.fromkeys(Counts.model_fields, 0)
     for row in rows:
+        # A receipt asks nobody to confirm it.
+        if row.profile == Profile.RECEIPT:
+            continue
         has, doing, reason, until = _judge(row, ladders)
         counts["notices"] += 1
         counts[has.replace("-", "_")] += 1

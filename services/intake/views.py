@@ -12,8 +12,8 @@ from schemas.facts import Evidence, Flag
 from schemas.model import Model
 
 
-class Recipient(Model):
-    """One who must know, and how far the notice came; `times` has every state it was in."""
+class Named(Model):
+    """Who is told what, named as far as the sender may know it."""
 
     role: str
     organisation: str | None = Field(
@@ -22,6 +22,11 @@ class Recipient(Model):
     name: str | None = None
     profile: str
     part: str
+
+
+class Recipient(Named):
+    """One who must know, and how far the notice came; `times` has every state it was in."""
+
     rung: int = Field(description="0: the first to be told; above: told because nobody confirmed.")
     state: str
     reason: str | None = None
@@ -30,14 +35,9 @@ class Recipient(Model):
     told_to: str | None = Field(default=None, description="By telephone: who answered, by role.")
 
 
-class Outstanding(Model):
+class Outstanding(Named):
     """One who has not got the notice, or has it and nobody confirmed; and what is done about it."""
 
-    role: str
-    organisation: str | None = None
-    name: str | None = None
-    profile: str
-    part: str
     rung: int
     has: str = Field(description="not-delivered, or unconfirmed: its system has it, no person")
     doing: str = Field(

@@ -199,25 +199,37 @@ def _draft(
         return Draft(
             **fields, **{**_CLOSED, "watch": "exhausted"}, state="failed", reason="no-content"
         )
+    if to.profile is Profile.RECEIPT:
+        # Nobody is asked to confirm that something was received: no ladder, no deadline.
+        return Draft(**fields, **{**_CLOSED, "content": content}, **_first_state(to, route, now))
     matter = Matter(
         head["event_type"], to.role, to.profile, head["accepted_at"], now, route.calendar,
         route.service, decide_by,
     )  # fmt: skip
     due = due_of(matter, read_rules(settings.table))
-    reason = route.missing() if to.owner == OURS else None
+    first = _first_state(to, route, now)
     return Draft(
         **fields,
         content=content,
-        state="failed" if reason else "waiting",
-        reason=reason,
         watch="watching",
         # What cannot be delivered at all does not wait for its deadline.
-        watch_due_at=now if reason else due.deadline_at,
+        watch_due_at=now if first["reason"] else due.deadline_at,
         deadline_at=due.deadline_at,
         overtakes=due.overtakes,
         show_again_at=due.show_again_at if to.owner == OURS else None,
-        sent_at=now if not reason and to.owner == OURS and route.channel != "webhook" else None,
+        **first,
     )
+
+
+def _first_state(to: Addressee, route: Route, now: datetime) -> dict[str, Any]:
+    """Waiting, or failed where nothing can be delivered; what is pulled is sent at once."""
+    reason = route.missing() if to.owner == OURS else None
+    pulled = to.owner == OURS and route.channel != "webhook"
+    return {
+        "state": "failed" if reason else "waiting",
+        "reason": reason,
+        "sent_at": now if pulled and not reason else None,
+    }
 
 
 _CLOSED: dict[str, Any] = {

@@ -68,7 +68,7 @@ _OF_LADDER = """
      where not exists (select from notifier.obligation c
                         where c.id = late.chain and c.acknowledged_at is not null)
        and not exists (select from notifier.obligation c
-                        where c.chain = late.chain and c.rung > 0
+                        where c.chain = late.chain and c.id <> c.chain
                           and c.acknowledged_at is not null)"""
 
 _LATE = text(f"select count(distinct late.chain) {_OF_LADDER.format(watch='climbed')}")

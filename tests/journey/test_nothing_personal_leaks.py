@@ -90,13 +90,26 @@ async def _send_everything(scene: Watched) -> None:
         about(marked_event("missing.reported", SOURCE, grade="high"), first)
     )
     await settled(scene.fleet.database)
-    await scene.accept(about(marked_event("missing.found", SOURCE, report=report), first))
+    await scene.accept(about(marked_event("missing.updated", SOURCE, report=report), first))
+    await settled(scene.fleet.database)
+    found = await scene.accept(about(marked_event("missing.found", SOURCE, report=report), first))
+    await settled(scene.fleet.database)
+    for interview, at in (("offered", "offeredAt"), ("completed", "completedAt")):
+        said = {"found": found, at: now().isoformat()}
+        await scene.accept(
+            marked_event(f"return-interview.{interview}", SOURCES["social-care"], **said)
+        )
     referral = await scene.accept(
         about(marked_event("referral.submitted", SOURCES["school"]), second)
     )
     await settled(scene.fleet.database)
-    decision = {"referral": referral, "decidedAt": now().isoformat()}
-    await scene.accept(marked_event("referral.decided", SOURCES["social-care"], **decision))
+    for stage, at in (
+        ("referral.triaged", "triagedAt"),
+        ("referral.decided", "decidedAt"),
+        ("assessment.completed", "completedAt"),
+    ):
+        said = {"referral": referral, at: now().isoformat()}
+        await scene.accept(marked_event(stage, SOURCES["social-care"], **said))
     await scene.accept(
         about(marked_event("enrolment.changed", SOURCES["school"], organisation=SCHOOL), second)
     )

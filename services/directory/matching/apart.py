@@ -42,8 +42,8 @@ def tell_apart(judged: Sequence[Judgement], taken: Collection[str] = ()) -> list
     records = np.array([numbers.setdefault(ref, len(numbers)) for ref in refs])
     own = np.array([one.probability for judgement in judged for one in judgement.candidates])
     nobody = np.array([max(one.unknown, _LEAST) for one in judged])
-    kept = np.array([ref in taken for ref in refs])
-    left = settle(own / nobody[asked], asked, records, kept)
+    certain = np.array([ref in taken for ref in refs])
+    left = settle(own / nobody[asked], asked, records, certain)
     ends = np.cumsum(sizes).tolist()
     return [
         _again(one, left[end - size : end])
@@ -63,15 +63,18 @@ def settle(
     left = np.ones(len(odds))
     for _ in range(_MOST_ROUNDS):
         before = left
-        weighed = odds * left
-        others = np.maximum(1.0 + np.bincount(asked, weighed)[asked] - weighed, 1.0)
-        claims = odds / others
+        claims = odds / against(odds * left, asked)
         rivals = np.maximum(np.bincount(records, claims)[records] - claims, 0.0)
         left = (1.0 + SAID_TWICE * rivals) / (1.0 + rivals)
         left[taken] = SAID_TWICE
         if np.abs(left - before).max() < _SETTLED:
             break
     return left
+
+
+def against(odds: Floats, asked: NDArray[np.intp]) -> Floats:
+    """What stands against each possibility: every other of its question, and that it is none."""
+    return np.maximum(1.0 + np.bincount(asked, odds)[asked] - odds, 1.0)
 
 
 def _again(judged: Judgement, left: Floats) -> Judgement:

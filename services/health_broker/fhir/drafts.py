@@ -207,7 +207,8 @@ def _make_flags(
 
 def _reason(content: EventContent, envelope: Envelope) -> str:
     """A restatement, or text that follows, changes what the receiver has; if it has it."""
-    follows = content.corrects is not None or content.part == "text"
+    restates = content.corrects is not None or content.event_type == "missing.updated"
+    follows = restates or content.part == "text"
     return "update" if follows and envelope.told_before else "new"
 
 

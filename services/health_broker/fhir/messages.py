@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from schemas.profiles import Content, Withdrawal
+from schemas.profiles import Content, MissingAlert, Withdrawal
 from schemas.profiles.content import EventContent
 from services.health_broker.fhir import codes
 from services.health_broker.fhir.drafts import DRAWN, Draft
@@ -79,7 +79,8 @@ def _make_communication(
     if isinstance(content, Withdrawal) and content.withdraws is not None:
         answered = content.withdraws
     elif isinstance(content, EventContent):
-        answered = content.corrects
+        updated = content.updates if isinstance(content, MissingAlert) else None
+        answered = content.corrects or updated
         if content.derived:
             draft.sentences.append(DERIVED)
         if content.held_fields:

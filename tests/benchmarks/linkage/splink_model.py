@@ -132,7 +132,7 @@ def _table(rows: Sequence[Row], key: str, columns: Sequence[str]) -> Any:
 def _told_apart(pairs: Sequence[Pair]) -> list[Pair]:
     import numpy as np
 
-    from services.directory.matching.apart import settle
+    from services.directory.matching.apart import against, settle
 
     records, asked = ({name: at for at, name in enumerate(names)} for names in (
         dict.fromkeys(one[0] for one in pairs), dict.fromkeys(one[1] for one in pairs)
@@ -142,8 +142,7 @@ def _told_apart(pairs: Sequence[Pair]) -> list[Pair]:
     odds = np.exp2(np.array([one[2] for one in pairs]))
     left = settle(odds, of_query, of_record, np.zeros(len(pairs), dtype=bool))
     weighed = odds * left
-    others = np.maximum(1.0 + np.bincount(of_query, weighed)[of_query] - weighed, 1.0)
-    weights = np.log2(weighed / others).tolist()
+    weights = np.log2(weighed / against(weighed, of_query)).tolist()
     return [
         (identity, query, weight)
         for (identity, query, _), weight in zip(pairs, weights, strict=True)

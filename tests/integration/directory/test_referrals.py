@@ -101,6 +101,16 @@ async def test_a_receipt_comes_at_once_though_nobody_knows_the_child(stage: Stag
     assert len(heard.needed) == 1
 
 
+@pytest.mark.parametrize("channel", ["fhir", "none"])
+async def test_no_receipt_goes_where_none_can_be_told(stage: Stage, channel: str) -> None:
+    clinic = {"id": "clinic-example", "kind": "hospital", "name": "Clinic", "channel": channel}
+    await stage.organisations(clinic)
+    referral = stage.referral((await stage.child()).sent())
+    sender = referral.sender.model_copy(update={"organisation": "clinic-example"})
+    heard = await stage.feed(referral.model_copy(update={"sender": sender}))
+    assert heard.told() == {(MASH, "mash", "mash-incident")}
+
+
 async def test_one_receipt_whatever_the_number_of_children_and_none_for_a_correction(
     stage: Stage,
 ) -> None:

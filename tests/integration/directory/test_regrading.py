@@ -65,6 +65,15 @@ async def test_of_two_updates_the_later_stands(stage: Stage) -> None:
     assert heard.addressed == []
 
 
+async def test_who_has_become_a_conflict_since_waits_for_a_person(stage: Stage) -> None:
+    pupil = await stage.child()
+    await stage.feed(stage.missing(pupil.sent(), grade="low"))
+    adult = {"worksAt": SCHOOL_A, "roleInEvent": "other"}
+    heard = await stage.feed(update(stage, pupil.sent(), "high", adults=[adult]))
+    assert SCHOOL_A not in alerted(heard)
+    assert heard.reasons == ["recipient-to-check"]
+
+
 async def test_an_update_without_a_report_alerts_as_one(stage: Stage) -> None:
     pupil = await stage.child()
     heard = await stage.feed(update(stage, pupil.sent(), "high", report=str(UUID(int=7))))

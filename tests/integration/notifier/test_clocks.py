@@ -252,6 +252,16 @@ async def test_an_interview_that_took_place_or_will_not_stops_it(
     assert (row.stopped_at is not None, row.started_at) == (stopped, MONDAY)
 
 
+async def test_a_receipt_asks_nobody_to_confirm_it(database: Database, clock: SetClock) -> None:
+    receipt = to(MASH, RecipientRole.REFERRER, Profile.RECEIPT)
+    await hear(database, clock, addressed(receipt, event_type="referral.submitted", at=clock()))
+    (row,) = await rows(database, "select * from notifier.obligation")
+    assert (row.state, row.watch, row.deadline_at) == ("waiting", "ended", None)
+    assert row.sent_at == MONDAY
+    clock.forward(days=9)
+    assert (await swept(database, clock)).climbed == 0
+
+
 async def test_a_clock_of_which_nobody_of_social_care_was_told_is_loudly_said(
     database: Database, clock: SetClock, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -252,7 +252,7 @@ async def test_a_rung_that_is_told_less_is_told_no_more_by_reading_it(
     [mash] = await rows(database, "select id from notifier.obligation where role = 'mash'")
     async with database.transaction() as session:
         await advance(session, [mash.id], "acknowledged", clock(), by="triage")
-    clock.forward(hours=11)
+    clock.forward(hours=13)  # Past the school's opening and the nurses' first two hours.
     assert (await swept(database, clock)).climbed == 2
     found: dict[str, dict[str, Any]] = {}
     async with database.transaction() as session:
@@ -376,7 +376,7 @@ async def test_a_clock_of_the_law_waits_for_nobody_s_quiet_hours(
         await advance(session, [row.id], "acknowledged", clock(), by="triage")
     clock.forward(hours=25)
     done = await swept(database, clock)
-    assert (done.clocks, done.climbed, done.deferred) == (1, 1, 0)
+    assert (done.clocks, done.climbed, done.deferred) == (2, 1, 0), "two clocks, one step"
 
 
 async def test_a_closed_school_s_holiday_contact_is_told_at_once_and_the_school_keeps_its_notice(
@@ -398,7 +398,7 @@ async def test_a_closed_school_s_holiday_contact_is_told_at_once_and_the_school_
             assert (await compose(session, [fact], at, SETTINGS)).made == 0
     # Silence of who stands in: the school's own ladder goes on, past those who were told (for the
     # deputy the holiday contact stands in as well).
-    clock.at = datetime(2026, 9, 1, 8, 1, tzinfo=UTC)  # Tuesday 09:01, the next working morning.
+    clock.at = datetime(2026, 9, 1, 20, 11, tzinfo=UTC)  # Tuesday 21:11: one working day later.
     assert (await swept(database, clock)).climbed == 1
     assert (await ladder(database))[-1] == (3, DUTY, "duty-officer", "alert", "watching", None)
 
@@ -521,7 +521,7 @@ async def test_an_absent_mash_s_undecided_referral_climbs_once_from_who_stands_i
         await advance(session, [row.id], "acknowledged", clock(), by="triage")
     clock.forward(hours=25)
     done = await swept(database, clock)
-    assert (done.clocks, done.climbed) == (1, 1)
+    assert (done.clocks, done.climbed) == (2, 1), "two clocks, one step"
     escalated = [said for _, said in await facts(database, "notice.escalated")]
     assert [(one["reason"], one["nextOrganisation"]) for one in escalated] == [
         ("absent", TRUST), ("undecided", DUTY),

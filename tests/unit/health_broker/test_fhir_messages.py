@@ -159,6 +159,7 @@ def test_the_message_of_missing_alert_says_each_of_its_fields() -> None:
         "event_type": communication["topic"]["coding"][0]["code"] == "missing-child-alert",
         "part": header["reason"]["coding"][0]["code"] == "new",
         "corrects": "inResponseTo" not in communication,
+        "updates": content.updates is None and "inResponseTo" not in communication,
         "held_fields": "To follow once a person has looked at it: lastSeenPlace."
         in text_of(communication),
         "derived": content.derived is None and "Not named" not in text_of(communication),
@@ -173,6 +174,27 @@ def test_the_message_of_missing_alert_says_each_of_its_fields() -> None:
     assert all(told.values()), told
     assert set(told) == set(MissingAlert.model_fields)
     assert (communication["priority"], flag["status"]) == ("stat", "active")
+
+
+def test_the_message_of_an_update_changes_the_flag_that_the_report_raised() -> None:
+    report = addressed("missing.reported")
+    _, raised = write(Profile.MISSING_ALERT, report)
+    update = addressed("missing.updated", child_id=report.child_id, closes=(report.receipt,))
+    content, rendered = write(
+        Profile.MISSING_ALERT, update, concerns=(report.receipt,), told_before=True
+    )
+    assert isinstance(content, MissingAlert)
+    message = rendered.bundle
+    header, flag = resource(message, "MessageHeader"), resource(message, "Flag")
+    communication = resource(message, "Communication")
+    assert find_faults(message) == []
+    assert header["reason"]["coding"][0]["code"] == "update"
+    assert flag["status"] == "active"
+    assert flag["id"] == resource(raised.bundle, "Flag")["id"]
+    (answered,) = communication["inResponseTo"]
+    assert answered["identifier"]["value"] == str(content.updates)
+    risk = components(resource(message, "Observation"))["missing-risk-level"]
+    assert risk["coding"][0]["code"] == content.grade == "high"
 
 
 def test_the_message_of_missing_found_ends_the_flag_that_the_alert_raised() -> None:

@@ -26,3 +26,7 @@ def upgrade() -> None:
     """Add the columns; a running clock of a referral goes on as it is."""
     for statement in _STATEMENTS:
         op.execute(statement)
+
+
+def downgrade() -> None:
+    raise RuntimeError("clocks are never dropped; restore a backup instead")
