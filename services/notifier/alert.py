@@ -12,23 +12,22 @@ from collections import Counter as Counts
 from collections.abc import Iterable
 
 from prometheus_client import Gauge
-from sqlalchemy import text
 
 from chassis.clock import Clock
 from chassis.database import Database, after_commit
 from chassis.telemetry import logger
 from services.notifier.bells import Bells
-from services.notifier.channels.alert import Message, Outcome
+from services.notifier.channels.alert import Later, Message, Outcome
 from services.notifier.channels.email import EmailChannel
 from services.notifier.channels.notify import NotifyChannel
-from services.notifier.contacts import tell_lapses
+from services.notifier.contacts import tell_lapses, tell_newcomers
 from services.notifier.gather import GATHER_SIZE, Gathered, gather
 from services.notifier.settings import NotifierGroup
 from services.notifier.settle_alert import Job, Tried, claim_alerts, settle_alert
 
 log = logger("notifier.alert")
 
-oldest_seconds = Gauge("notifier_alert_oldest_seconds", "Since when the oldest unsent alert is due")
+resting = Gauge("notifier_alert_channel_resting", "1: it refuses us, and rests", ["channel"])
 contacts = Gauge("notifier_contacts", "Contacts, by how they are", ["state"])
 
 MEASURE_SECONDS = 30.0
@@ -50,6 +49,7 @@ class Alerter:
         self._database = database
         self._bells = bells
         self._clock = clock
+        self._group = settings
         self._settings = settings.alerts
         self._link = sign_in_url
         self._email = EmailChannel(settings.smtp, settings.alerts.timeout_seconds)
@@ -57,6 +57,7 @@ class Alerter:
             settings.notify, settings.alerts.timeout_seconds, settings.alerts.at_once
         )
         self._sending: dict[asyncio.Task[None], str] = {}
+        self._rests_until: dict[str, float] = {}
         self._measured_at = -MEASURE_SECONDS
 
     async def run(self) -> None:
@@ -87,7 +88,7 @@ class Alerter:
     async def gather_once(self) -> Gathered:
         """What begins to wait is put into alerts; those that are due are closed."""
         async with self._database.transaction() as session:
-            gathered = await gather(session, self._clock(), self._settings)
+            gathered = await gather(session, self._clock(), self._group)
             if gathered.escalated:
                 after_commit(session, "escalate", self._bells.escalate.set)
         if gathered.closed or gathered.cancelled:
@@ -95,17 +96,24 @@ class Alerter:
         return gathered
 
     async def claim_once(self) -> list[Job]:
-        """Claim what is due to be sent. A relay that hangs fills its own channel's room only."""
+        """Claim what is due to be sent. A relay that hangs fills its own channel's room only, and
+        of a channel that rests nothing is claimed."""
         going = Counts(self._sending.values())
-        full = [name for name, count in going.items() if count >= self._settings.at_once]
+        full = {name for name, count in going.items() if count >= self._settings.at_once}
+        now = time.monotonic()
+        rests = {name for name, until in self._rests_until.items() if until > now}
         async with self._database.transaction() as session:
-            return await claim_alerts(session, self._clock(), self._settings, full)
+            claimed = await claim_alerts(session, self._clock(), self._settings, full | rests)
+            if claimed.escalated:
+                after_commit(session, "escalate", self._bells.escalate.set)
+        return claimed.jobs
 
     async def send(self, job: Job) -> Tried:
         """Send one alert; no transaction is open."""
         at, started = self._clock(), time.monotonic()
         message = Message(job.alert, job.address, job.notices, job.closed_at, self._link)
         outcome = await self._hand_over(job, message)
+        self._learn(job.channel, outcome)
         return Tried(job, at, int((time.monotonic() - started) * 1000), outcome)
 
     async def settle(self, tried: Tried) -> None:
@@ -122,13 +130,14 @@ class Alerter:
         )
 
     async def measure(self) -> None:
-        """Gauges; and every contact that nobody confirmed in time is said, once a lapse."""
+        """Gauges; every contact that nobody confirmed in time is said, once a lapse; and those that
+        are new are told what was composed while they were added."""
+        at = self._clock()
         async with self._database.transaction() as session:
-            counts = await tell_lapses(session, self._clock(), self._settings.confirm_days)
-            late = (await session.execute(_OLDEST)).scalar()
+            await tell_newcomers(session, at)
+            counts = await tell_lapses(session, at, self._settings.confirm_days)
         for state, count in counts.items():
             contacts.labels(state).set(count)
-        oldest_seconds.set(late or 0.0)
 
     def _start(self, jobs: Iterable[Job]) -> None:
         for job in jobs:
@@ -151,14 +160,25 @@ class Alerter:
     async def _send_and_settle(self, job: Job) -> None:
         await self.settle(await self.send(job))
 
+    def _learn(self, channel: str, outcome: Outcome) -> None:
+        """A channel that refuses us altogether rests, loudly; then it is tried again."""
+        refuses = isinstance(outcome, Later) and outcome.ours
+        if refuses:
+            self._rests_until[channel] = time.monotonic() + self._settings.rest_seconds
+            log.error(
+                "alert_channel_refuses",
+                channel=channel,
+                reason=outcome.code,
+                next="nobody is told by it until that is put right; it is tried again after a rest,"
+                " and what waits too long fails and escalates",
+            )
+        elif self._rests_until.pop(channel, None) is not None:
+            log.info("alert_channel_taken_up", channel=channel)
+        resting.labels(channel).set(refuses)
+
     async def _hand_over(self, job: Job, message: Message) -> Outcome:
         if job.channel == "sms":
             return await self._notify.send(message, "sms", job.number)
         if self._settings.email_by == "notify":
             return await self._notify.send(message, "email", job.number)
         return await self._email.send(message)
-
-
-_OLDEST = text("""
-    select extract(epoch from clock_timestamp() - min(due_at))::float8
-      from notifier.alert_sending where settled_at is null""")

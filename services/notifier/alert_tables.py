@@ -81,7 +81,6 @@ class AlertNotice(Row, table=True):
     notice: UUID = Field(primary_key=True)
     contact: UUID = Field(primary_key=True)
     at: datetime = _time()
-    urgent: bool
     alert: UUID | None = None
 
 

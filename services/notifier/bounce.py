@@ -15,11 +15,10 @@ from enum import IntEnum
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import text
-
 from chassis.database import Session
 from chassis.telemetry import logger
-from services.notifier.fail_alert import fail_alert
+from services.notifier.channels.alert import is_of_address
+from services.notifier.fail_alert import fail_alert, is_alert, note_arrival
 
 log = logger("notifier.bounce")
 
@@ -67,18 +66,17 @@ def read_report(raw: bytes) -> Report | None:
 async def record_bounce(session: Session, report: Report, at: datetime) -> bool:
     """Write down what a report says, in the caller's transaction. False: no such alert.
 
-    5.x.x means that the address is wrong, so its contact is disabled; 4.x.x that the mail system
-    gave up, so the contact is only marked.
+    Where the status says that the address is wrong, its contact is disabled; else (the mailbox is
+    full, the mail system gave up) the contact is only marked.
     """
-    known = (await session.execute(_KNOWN, {"alert": report.alert})).scalar()
-    if known is None:
+    if not await is_alert(session, report.alert):
         return False
     if report.action == "failed":
-        permanent = report.status.startswith("5")
-        reason = "bounced" if permanent else "bounced-for-now"
-        await fail_alert(session, report.alert, "bounced", reason, at, disables=permanent)
+        wrong = is_of_address(report.status)
+        reason = "address-bounced" if wrong else "bounced"
+        await fail_alert(session, report.alert, "bounced", reason, at, disables=wrong)
     elif report.action == "delivered":
-        await session.execute(_DELIVERED, {"alert": report.alert, "at": at})
+        await note_arrival(session, report.alert, at)
     return True
 
 
@@ -114,10 +112,3 @@ def _alert(part: Message) -> UUID | None:
         return UUID(said.strip().lstrip("<").partition("@")[0])
     except ValueError:
         return None
-
-
-_KNOWN = text("select 1 from notifier.alert where id = :alert")
-
-_DELIVERED = text("""
-    update notifier.alert set status = 'delivered', ended_at = :at
-     where id = :alert and status in ('sending', 'accepted')""")

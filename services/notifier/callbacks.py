@@ -14,7 +14,6 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Request, Response
 from prometheus_client import Counter
 from pydantic import BaseModel, Field, ValidationError
-from sqlalchemy import text
 
 from chassis.bodies import parse_json, read_body
 from chassis.clock import Clock
@@ -22,7 +21,13 @@ from chassis.database import Database, after_commit
 from chassis.problems import FieldError, Problem
 from chassis.telemetry import logger
 from services.notifier.bells import Bells
-from services.notifier.fail_alert import fail_alert
+from services.notifier.fail_alert import (
+    TECHNICAL,
+    TEMPORARY,
+    fail_alert,
+    is_alert,
+    note_arrival,
+)
 from services.notifier.settings import NotifySettings
 
 log = logger("notifier.callbacks")
@@ -31,7 +36,7 @@ callbacks_total = Counter("notifier_notify_callbacks_total", "Notify's callbacks
 
 BODY_LIMIT_BYTES = 16_384
 
-_FAILURES = {"permanent-failure": True, "temporary-failure": False, "technical-failure": False}
+_FAILURES = {"permanent-failure": True, TEMPORARY: False, TECHNICAL: False}
 """Each of Notify's final failures, and whether the address itself is wrong."""
 
 
@@ -86,13 +91,12 @@ async def _record(callback: Callback, parts: CallbackParts) -> str:
     alert = _alert(callback.reference)
     at = parts.clock()
     async with parts.database.transaction() as session:
-        known = (await session.execute(_KNOWN, {"alert": alert})).scalar()
-        if known is None:
+        if alert is None or not await is_alert(session, alert):
             log.warning("callback_unmatched", next="nothing changes: it is no alert of ours")
             return "unknown-reference"
         if callback.status == "delivered":
-            await session.execute(_DELIVERED, {"alert": alert, "at": at})
-        elif callback.status in _FAILURES and alert is not None:
+            await note_arrival(session, alert, at)
+        elif callback.status in _FAILURES:
             disables = _FAILURES[callback.status]
             failed = await fail_alert(
                 session, alert, "failed", callback.status, at, disables=disables
@@ -101,7 +105,9 @@ async def _record(callback: Callback, parts: CallbackParts) -> str:
                 after_commit(session, "escalate", parts.bells.escalate.set)
         else:
             log.warning(
-                "callback_status_unknown", alert=str(alert), next="nothing changes; read Notify's"
+                "callback_status_unknown",
+                alert=str(alert),
+                next="nothing changes here",
             )
             return "unknown-status"
     return callback.status
@@ -137,11 +143,3 @@ def _alert(reference: str | None) -> UUID | None:
         return UUID(reference or "")
     except ValueError:
         return None
-
-
-_KNOWN = text("select 1 from notifier.alert where id = :alert")
-
-_DELIVERED = text("""
-    update notifier.alert set status = 'delivered', ended_at = :at,
-           accepted_at = coalesce(accepted_at, :at)
-     where id = :alert and status in ('sending', 'accepted')""")

@@ -14,12 +14,12 @@ from uuid import UUID, uuid4
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from chassis.database import Session
 from chassis.telemetry import logger
 from services.notifier.channels.notify import unset
-from services.notifier.obligations import MISSING_TYPES, STILL_WAITS
+from services.notifier.obligations import STILL_WAITS
 from services.notifier.settings import NotifierGroup
 
 log = logger("notifier.contacts")
@@ -28,6 +28,9 @@ Channel = Literal["email", "sms"]
 
 CONTACTS_LIMIT = 20
 """Of one organisation: each notice is noted for each of them."""
+
+NEWCOMER = timedelta(minutes=10)
+"""Longer than a batch of notices may take to compose."""
 
 _FOR_DRAMA = "+447700900"
 """Ofcom's numbers that are nobody's; Notify takes them and sends nothing."""
@@ -79,6 +82,10 @@ async def add_contact(
     ).one()
     if found.id is None and found.known >= CONTACTS_LIMIT:
         raise ContactError("", "too-many", f"An organisation has {CONTACTS_LIMIT} at most.")
+    if found.id is None and found.told_already:
+        raise ContactError(
+            "role", "told-already", "This address is a contact in other roles; remove it first."
+        )
     contact = found.id or uuid4()
     await session.execute(
         _ADD,
@@ -95,6 +102,12 @@ async def add_contact(
     )
     await session.execute(_TELL, {"id": contact, "at": at})
     return contact, found.id is None
+
+
+async def tell_newcomers(session: Session, at: datetime) -> None:
+    """Tell those who were added or confirmed just now of what was being composed at that moment:
+    neither of the two transactions saw the other."""
+    await session.execute(_TELL_NEWCOMERS, {"at": at, "since": at - NEWCOMER})
 
 
 async def confirm_contact(session: Session, contact: UUID, at: datetime) -> bool:
@@ -141,19 +154,19 @@ async def tell_lapses(session: Session, at: datetime, confirm_days: float) -> di
             organisation=row.organisation,
             next="still told; ask the organisation whether it is right, then confirm or remove it",
         )
-    counts = (await session.execute(_COUNT, {"since": since})).one()
-    return dict(counts._mapping)
+    counts = (await session.execute(_COUNT, {"since": since})).mappings().one()
+    return {str(state): int(count) for state, count in counts.items()}
 
 
 def normal_address(channel: Channel, address: str) -> str:
     """The address as it is stored, or `ContactError`. E-mail, or a UK mobile as +44…"""
     if channel == "email":
         try:
-            return validate_email(
-                address, check_deliverability=False, allow_smtputf8=False
-            ).normalized
+            valid = validate_email(address, check_deliverability=False, allow_smtputf8=False)
         except EmailNotValidError:
             raise ContactError("address", "email", "This is no e-mail address.") from None
+        # With the domain as mail systems write it: `normalized` may hold letters that they refuse.
+        return valid.ascii_email or valid.normalized
     try:
         number = phonenumbers.parse(address, "GB")
     except phonenumbers.NumberParseException:
@@ -211,7 +224,11 @@ _FIND = text("""
                and coalesce(role, '') = :role and disabled_reason is distinct from 'removed') as id,
            (select count(*) from notifier.contact
              where organisation = :organisation
-               and disabled_reason is distinct from 'removed') as known""")
+               and disabled_reason is distinct from 'removed') as known,
+           exists (select from notifier.contact
+                    where organisation = :organisation and channel = :channel
+                      and address = :address and disabled_reason is distinct from 'removed'
+                      and (role is null or :role = '')) as told_already""")
 
 _ADD = text("""
     insert into notifier.contact (id, organisation, role, channel, address, quiet_from,
@@ -223,14 +240,27 @@ _ADD = text("""
            confirmed_at = excluded.confirmed_at, active = true, disabled_reason = null,
            failed_at = null, failed_reason = null, lapse_told_at = null""")
 
-# What waits already, and it was not told of: a new contact is often the answer to a dead one.
-_TELL = text(f"""
-    insert into notifier.alert_notice (notice, contact, at, urgent)
-    select o.id, c.id, :at, o.event_type in {MISSING_TYPES}
-      from notifier.contact c join notifier.obligation o
-        on o.organisation = c.organisation and (c.role is null or c.role = o.role)
-     where c.id = :id and o.owner = 'notifier' and o.content is not null and {STILL_WAITS}
-        on conflict do nothing""")
+
+def _tell(contacts: str, known: str) -> TextClause:
+    return text(f"""
+        insert into notifier.alert_notice (notice, contact, at)
+        select o.id, c.id, :at
+          from notifier.contact c join notifier.obligation o
+            on o.organisation = c.organisation and (c.role is null or c.role = o.role)
+         where {contacts} and o.owner = 'notifier' and o.content is not null and {STILL_WAITS}
+            on conflict (notice, contact) do {known}""")
+
+
+# What waits already, and it was not told of: a new contact is often the answer to a dead one, and
+# one that is confirmed again has missed what failed.
+_TELL = _tell(
+    "c.id = :id",
+    """update set alert = null, at = excluded.at
+     where exists (select from notifier.alert a
+                    where a.id = alert_notice.alert and a.status in ('failed', 'bounced'))""",
+)
+
+_TELL_NEWCOMERS = _tell("c.active and c.confirmed_at >= cast(:since as timestamptz)", "nothing")
 
 _CONFIRM = text("""
     update notifier.contact

@@ -1,7 +1,8 @@
-"""An alert that did not arrive is a failure that people see, and a ladder that goes on at once.
+"""What is learnt of an alert after it was sent. Steps; they never commit.
 
-The contact is marked; what waits for its organisation, and nobody else there can be told of, does
-not wait for its deadline.
+One that did not arrive is a failure that people see, and a ladder that goes on at once: the contact
+is marked, and what waits for its organisation, and nobody else there can be told of, does not wait
+for its deadline.
 """
 
 from __future__ import annotations
@@ -22,6 +23,19 @@ alerts_failed_total = Counter("notifier_alerts_failed_total", "Alerts that faile
 
 CONTACT_FAILED = "contact-failed"
 """Why a ladder went on: whoever was to be told could not be."""
+
+TEMPORARY, TECHNICAL = "temporary-failure", "technical-failure"
+"""What Notify says of an alert that it had accepted, so that accepting the next proves nothing."""
+
+
+async def is_alert(session: Session, alert: UUID) -> bool:
+    """Whether there is such an alert."""
+    return (await session.execute(_KNOWN, {"alert": alert})).scalar() is not None
+
+
+async def note_arrival(session: Session, alert: UUID, at: datetime) -> None:
+    """It arrived, so its contact is well; a failure that was told before stands."""
+    await session.execute(_ARRIVED, {"alert": alert, "at": at})
 
 
 async def fail_alert(
@@ -64,6 +78,16 @@ async def fail_alert(
     return len(pulled)
 
 
+_KNOWN = text("select 1 from notifier.alert where id = :alert")
+
+_ARRIVED = text("""
+    with arrived as (
+        update notifier.alert set status = 'delivered', ended_at = :at,
+               accepted_at = coalesce(accepted_at, :at)
+         where id = :alert and status in ('sending', 'accepted') returning contact)
+    update notifier.contact c set failed_at = null, failed_reason = null
+      from arrived where c.id = arrived.contact and c.active and c.failed_at is not null""")
+
 _FAIL = text("""
     update notifier.alert set status = :status, reason = :reason, ended_at = :at,
            closed_at = coalesce(closed_at, :at)
@@ -75,8 +99,9 @@ _MARK = text("""
            disabled_reason = case when active and :disables then :reason else disabled_reason end
      where id = :contact and disabled_reason is distinct from 'removed'""")
 
-# What the recipient's own system has fetched, or was sent, waits for its deadline as ever. In the
-# order of ids, as everybody who takes several of these locks.
+# What the recipient's own system has fetched, or was sent, waits for its deadline as ever; and so
+# does what it is about to fetch, where it pulls as often as it said (see `pulls`). In the order of
+# ids, as everybody who takes several of these locks.
 _PULL = text("""
     with mine as materialized (
         select o.id from notifier.contact c join notifier.obligation o
@@ -87,6 +112,10 @@ _PULL = text("""
                select from notifier.contact k
                 where k.organisation = c.organisation and k.id <> c.id and k.active
                   and k.failed_at is null and (k.role is null or k.role = o.role))
+           and not exists (
+               select from notifier.mailbox m
+                where m.organisation = c.organisation and m.pull_interval_minutes is not null
+                  and m.lapsed_at is null)
          order by o.id for update of o)
     update notifier.obligation o
        set watch_due_at = least(o.watch_due_at, :at), reason = :why

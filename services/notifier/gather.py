@@ -2,14 +2,14 @@
 
 Composing only notes that a contact is to be told of a notice. Here the notes are gathered, and when
 the time to gather is over (and no quiet hours stand in the way) the alert is closed and queued, or
-cancelled when everything was read meanwhile.
+cancelled when everything was read meanwhile. Of a contact that is disabled it fails at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,9 +18,10 @@ from sqlalchemy import text
 
 from chassis.clock import LONDON
 from chassis.database import Session
+from services.notifier.calendars import at_local
 from services.notifier.fail_alert import fail_alert
 from services.notifier.obligations import STILL_WAITS
-from services.notifier.settings import AlertSettings
+from services.notifier.settings import AlertSettings, NotifierGroup
 
 alerts_total = Counter("notifier_alerts_total", "Alerts closed", ["status"])
 
@@ -38,30 +39,35 @@ class Gathered:
     escalated: int
 
 
-async def gather(session: Session, at: datetime, settings: AlertSettings) -> Gathered:
+async def gather(session: Session, at: datetime, settings: NotifierGroup) -> Gathered:
     """Put what is new into open alerts, then close those that are due by `at`."""
-    rows = (await session.execute(_NEW, {"limit": GATHER_SIZE})).all()
+    woken_by = list(settings.deadlines.urgent_events)
+    rows = (await session.execute(_NEW, {"limit": GATHER_SIZE, "woken_by": woken_by})).all()
     if rows:
-        await _join(session, rows, at, settings)
+        await _join(session, rows, at, settings.alerts)
     closed, cancelled, escalated = await _close(session, at)
     return Gathered(len(rows), closed, cancelled, escalated)
 
 
 def send_at(
     first_at: datetime,
-    urgent: bool,
     quiet: tuple[time, time] | None,
     settings: AlertSettings,
+    *,
+    overtakes: bool = False,
+    wakes: bool = False,
 ) -> datetime:
     """When an alert is sent whose first notice came at `first_at`.
 
-    Quiet hours are Europe/London, from their first minute to before their last, and hold back
-    everything but what is urgent. Equal ends are no quiet hours.
+    Quiet hours are Europe/London, from their first minute to before their last. They hold back
+    neither what overtakes (a missing child), which is hardly gathered either, nor what `wakes`: a
+    step of an urgent ladder, which has looked for somebody awake and found nobody. Equal ends are
+    no quiet hours.
     """
-    if urgent:
+    if overtakes:
         return first_at + timedelta(seconds=settings.urgent_gather_seconds)
     ready_at = first_at + timedelta(seconds=settings.gather_seconds)
-    if quiet is None:
+    if quiet is None or wakes:
         return ready_at
     begins, ends = quiet
     local = ready_at.astimezone(LONDON)
@@ -71,7 +77,7 @@ def send_at(
         return ready_at
     day = local.date() + timedelta(days=1 if begins > ends and clock >= begins else 0)
     # An end that the clock change skips or repeats is its first reading; never before it is ready.
-    return max(ready_at, datetime.combine(day, ends, LONDON).astimezone(UTC))
+    return max(ready_at, at_local(day, ends))
 
 
 async def _join(
@@ -80,7 +86,11 @@ async def _join(
     until: dict[UUID, datetime] = {}
     for row in rows:
         quiet = None if row.quiet_from is None else (row.quiet_from, row.quiet_until)
-        ends = send_at(row.at, row.urgent, quiet, settings)
+        ends = (
+            send_at(row.at, quiet, settings, overtakes=row.overtakes, wakes=row.wakes)
+            if row.active
+            else row.at
+        )
         until[row.contact] = min(until.get(row.contact, ends), ends)
     contacts = sorted(until)
     await session.execute(
@@ -104,7 +114,12 @@ async def _close(session: Session, at: datetime) -> tuple[int, int, int]:
     if sent:
         await session.execute(
             _SEND,
-            {"ids": [row.id for row in sent], "counts": [row.notices for row in sent], "at": at},
+            {
+                "ids": [row.id for row in sent],
+                "counts": [row.notices for row in sent],
+                "overtakes": [row.overtakes for row in sent],
+                "at": at,
+            },
         )
     if cancelled:
         await session.execute(
@@ -117,7 +132,7 @@ async def _close(session: Session, at: datetime) -> tuple[int, int, int]:
         )
     escalated = 0
     for row in gone:
-        # Gathered before the contact failed: the ladders of these go on as of the others.
+        # Nobody can be told: the ladders of these go on now, not at their deadlines.
         failed = await fail_alert(
             session, row.id, "failed", row.disabled_reason or "disabled", at, disables=True
         )
@@ -128,8 +143,12 @@ async def _close(session: Session, at: datetime) -> tuple[int, int, int]:
 
 
 _NEW = text("""
-    select n.notice, n.contact, n.at, n.urgent, c.quiet_from, c.quiet_until
-      from notifier.alert_notice n left join notifier.contact c on c.id = n.contact
+    select n.notice, n.contact, n.at, o.overtakes,
+           o.rung > 0 and o.event_type = any(:woken_by) as wakes,
+           coalesce(c.active, false) as active, c.quiet_from, c.quiet_until
+      from notifier.alert_notice n
+      join notifier.obligation o on o.id = n.notice
+      left join notifier.contact c on c.id = n.contact
      where n.alert is null
      order by n.contact, n.notice limit :limit for update of n skip locked""")
 
@@ -155,19 +174,22 @@ _DUE = text(f"""
          order by gather_until limit :limit for update skip locked)
     select d.id, coalesce(c.active, false) as active, c.disabled_reason,
            coalesce(c.disabled_reason = 'removed', c.id is null) as removed,
-           (select count(*) from notifier.alert_notice n
-              join notifier.obligation o on o.id = n.notice
-             where n.alert = d.id and {STILL_WAITS}) as notices
+           w.notices, w.overtakes
       from due d left join notifier.contact c on c.id = d.contact
+      join lateral (
+          select count(*) as notices, coalesce(bool_or(o.overtakes), false) as overtakes
+            from notifier.alert_notice n join notifier.obligation o on o.id = n.notice
+           where n.alert = d.id and {STILL_WAITS}) w on true
      order by d.id""")
 
 _SEND = text("""
     with closed as (
         update notifier.alert a set status = 'sending', closed_at = :at, notices = s.notices
-          from unnest(cast(:ids as uuid[]), cast(:counts as int[])) s(id, notices)
-         where a.id = s.id returning a.id, a.contact)
-    insert into notifier.alert_sending (id, channel, state, due_at)
-    select a.id, c.channel, 'waiting', clock_timestamp()
+          from unnest(cast(:ids as uuid[]), cast(:counts as int[]), cast(:overtakes as bool[]))
+               s(id, notices, overtakes)
+         where a.id = s.id returning a.id, a.contact, s.overtakes)
+    insert into notifier.alert_sending (id, channel, state, due_at, overtakes, turn_at, ready)
+    select a.id, c.channel, 'waiting', clock_timestamp(), a.overtakes, :at, true
       from closed a join notifier.contact c on c.id = a.contact""")
 
 _CANCEL = text("""

@@ -14,6 +14,7 @@ import bus
 from chassis import outbound
 from chassis.database import Session
 from schemas.canary import RECIPIENTS
+from services.notifier.alert_tables import AlertSending
 from services.notifier.settings import StatusSettings
 from services.notifier.tables import Delivery
 
@@ -27,10 +28,14 @@ async def measure(
     """Each queue of the notifier, and what waits there for a person."""
     waiting, overdue = await outbound.measure(session, Delivery)
     still = (await session.execute(_LAST_ATTEMPT, {"at": at})).scalar()
+    alerts, alerts_overdue = await outbound.measure(session, AlertSending)
+    alerts_still = (await session.execute(_LAST_ALERT, {"at": at})).scalar()
     about = {"at": at, "since": at - RECENT, "canary": list(RECIPIENTS)}
     due = (await session.execute(_DUE, about)).one()
     return [
         bus.Measure("deliveries", waiting, overdue, float(still or overdue)),
+        bus.Measure("alerts", alerts, alerts_overdue, float(alerts_still or alerts_overdue)),
+        bus.Measure("contacts failing", await _count(session, _BROKEN, {}), for_person=True),
         bus.Measure("escalations", due.count, max(0.0, float(due.seconds))),
         bus.Measure("obligations late", await _count(session, _LATE, about), for_person=True,
                     limit=settings.late_limit),
@@ -49,6 +54,16 @@ async def _count(session: Session, statement: object, values: dict[str, object])
 _LAST_ATTEMPT = text("""
     select extract(epoch from cast(:at as timestamptz) - at) from notifier.attempt
      order by line desc limit 1""")
+
+_LAST_ALERT = text("""
+    select extract(epoch from cast(:at as timestamptz) - at) from notifier.alert_attempt
+     order by line desc limit 1""")
+
+_BROKEN = text("""
+    select count(*) from (
+        select 1 from notifier.contact
+         where disabled_reason is distinct from 'removed'
+           and (not active or failed_at is not null) limit 1000) broken""")
 
 # Due and not yet climbed: the escalator's queue.
 _DUE = text("""

@@ -13,9 +13,6 @@ from chassis.database import Session
 from services.notifier.draft import OURS, Draft
 from services.notifier.routes import Route
 
-MISSING_TYPES = "('missing.reported', 'missing.updated')"
-"""What does not wait to be gathered, nor for the end of quiet hours."""
-
 STILL_WAITS = """o.opened_at is null and o.acknowledged_at is null and o.withdrawn_at is null
     and o.declined_at is null and o.state in ('waiting', 'failed', 'delivered')"""
 """An obligation `o` that somebody must still be told of."""
@@ -90,19 +87,21 @@ _TYPES = {
 }
 
 # Only inserted, never joined to a row that others want too: one duty officer's alert would
-# otherwise put every composer behind the other. Gathering is done later, by `gather`.
+# otherwise put every composer behind the other. Gathering is done later, by `gather`; there the
+# contact that is disabled fails, and what was noted for it climbs instead of waiting in silence.
 _INSERT = text(f"""
     with made as (
         insert into notifier.obligation ({", ".join(_TYPES)})
         select * from unnest(
             {", ".join(f"cast(:{name} as {kind}[])" for name, kind in _TYPES.items())})
             on conflict (id) do nothing
-        returning id, organisation, role, owner, state, content, event_type, composed_at),
+        returning id, organisation, role, owner, state, content, composed_at),
     waiting as (
-        insert into notifier.alert_notice (notice, contact, at, urgent)
-        select m.id, c.id, m.composed_at, m.event_type in {MISSING_TYPES}
+        insert into notifier.alert_notice (notice, contact, at)
+        select m.id, c.id, m.composed_at
           from made m join notifier.contact c
-            on c.organisation = m.organisation and c.active and (c.role is null or c.role = m.role)
+            on c.organisation = m.organisation and c.disabled_reason is distinct from 'removed'
+           and (c.role is null or c.role = m.role)
          where m.owner = '{OURS}' and m.state in ('waiting', 'failed') and m.content is not null)
     select id from made""")
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
+from email_validator import EmailNotValidError, validate_email
 from pydantic import Field, SecretStr, model_validator
 
 from bus import BusSettings
@@ -140,6 +143,11 @@ class AlertSettings(Group):
     give_up_seconds: float = Field(
         default=1800.0, description="After this long of retries the alert has failed."
     )
+    rest_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="How long a channel rests that refuses us: a wrong key, a false certificate.",
+    )
     poll_seconds: float = Field(default=1.0, gt=0)
     confirm_days: float = Field(
         default=90.0, gt=0, description="A contact that nobody confirmed for so long is shown."
@@ -158,7 +166,8 @@ class SmtpSettings(Group):
     host: str = ""
     port: int = Field(default=587, ge=1, le=65535)
     require_starttls: bool = Field(
-        default=True, description="May be false for a relay on this very machine only."
+        default=True,
+        description="May be false for a relay on this very machine only; then there is none.",
     )
     ca_file: str = Field(
         default="", description="Who vouches for the relay's certificate; empty: the system's list."
@@ -172,11 +181,20 @@ class SmtpSettings(Group):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.host and "@" not in self.sender:
-            raise ValueError("sender must be an e-mail address where host is set")
+        if not self.host:
+            return self
+        for name, address in (("sender", self.sender), ("bounce_address", self.bounce_address)):
+            if (name == "sender" or address) and not _is_address(address):
+                raise ValueError(f"{name} must be an e-mail address where host is set")
         if not self.require_starttls and not is_loopback(self.host):
             raise ValueError("require_starttls may be false on loopback only")
         return self
+
+
+_KEY = re.compile(
+    r".+-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
+LEAST_TOKEN = 20
 
 
 class NotifySettings(Group):
@@ -187,8 +205,31 @@ class NotifySettings(Group):
     email_template: str = ""
     text_template: str = ""
     callback_token: SecretStr = Field(
-        default=SecretStr(""), description="The bearer token of its delivery callbacks."
+        default=SecretStr(""),
+        description="The bearer token of its delivery callbacks, 20 characters or more.",
     )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if not self.api_key.get_secret_value():
+            return self
+        if not _KEY.fullmatch(self.api_key.get_secret_value()):
+            raise ValueError("api_key must be a key of Notify: its name, service and secret")
+        url = urlsplit(self.base_url)
+        if url.scheme != "https" and not is_loopback(url.hostname or ""):
+            raise ValueError("base_url must be https outside loopback")
+        # Without callbacks an alert that did not arrive would be taken for one that did.
+        if len(self.callback_token.get_secret_value()) < LEAST_TOKEN:
+            raise ValueError(f"callback_token must have {LEAST_TOKEN} characters at least")
+        return self
+
+
+def _is_address(address: str) -> bool:
+    try:
+        validate_email(address, check_deliverability=False, allow_smtputf8=False)
+    except EmailNotValidError:
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:

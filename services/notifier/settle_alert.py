@@ -19,11 +19,19 @@ from chassis import outbound
 from chassis.database import Session
 from services.notifier.alert_tables import AlertSending
 from services.notifier.channels.alert import Accepted, Later, Outcome, Refused
-from services.notifier.fail_alert import fail_alert
+from services.notifier.fail_alert import TECHNICAL, TEMPORARY, fail_alert
 from services.notifier.obligations import STILL_WAITS
 from services.notifier.settings import AlertSettings
 
 attempts_total = Counter("notifier_alert_attempts_total", "Alerts sent", ["outcome"])
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What may be sent now. `escalated`: notices whose contact has failed meanwhile."""
+
+    jobs: list[Job]
+    escalated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +57,26 @@ class Tried(NamedTuple):
 
 
 async def claim_alerts(
-    session: Session, at: datetime, settings: AlertSettings, full: Collection[str] = ()
-) -> list[Job]:
-    """Claim what is due, but nothing for a channel that is `full`; what was read meanwhile is
-    cancelled instead of sent."""
+    session: Session, at: datetime, settings: AlertSettings, but: Collection[str] = ()
+) -> Claimed:
+    """Claim what is due, except for the channels `but`. What was read meanwhile is cancelled
+    instead of sent, and that of a contact which was disabled meanwhile has failed."""
     claim = await outbound.claim(
         session,
         AlertSending,
         limit=settings.at_once,
         lease_seconds=settings.lease_seconds,
-        unless="q.channel = any(:full)" if full else "",
-        values={"full": list(full)} if full else {},
+        unless="q.channel = any(:but)" if but else "",
+        values={"but": list(but)} if but else {},
         columns="q.id, q.attempts",
     )
     if not claim.rows:
-        return []
+        return Claimed([])
     rows = (await session.execute(_READ, {"ids": [row.id for row in claim.rows]})).all()
     numbers = {row.id: row.attempts for row in claim.rows}
-    ended = [row for row in rows if not (row.status == "sending" and row.waits)]
+    ready = [row for row in rows if row.status == "sending" and row.waits and row.active]
+    ended = [row for row in rows if row not in ready]
+    escalated = 0
     if ended:
         # Or Notify's callback came before we knew that Notify has it.
         await outbound.settle(
@@ -75,15 +85,23 @@ async def claim_alerts(
             claim.token,
             [outbound.Settlement(row.id, outbound.CANCELLED) for row in ended],
         )
-        await session.execute(_CANCEL, {"ids": [row.id for row in ended], "at": at})
-    return [
+        await session.execute(
+            _CANCEL, {"ids": [row.id for row in ended if not row.waits or row.removed], "at": at}
+        )
+        for row in ended:
+            if row.status == "sending" and row.waits and not row.removed:
+                reason = row.disabled_reason or "disabled"
+                escalated += (
+                    await fail_alert(session, row.id, "failed", reason, at, disables=True) or 0
+                )
+    jobs = [
         Job(
             row.id, claim.token, numbers[row.id], row.notices, row.closed_at, row.channel,
             row.address,
         )
-        for row in rows
-        if row.status == "sending" and row.waits
+        for row in ready
     ]  # fmt: skip
+    return Claimed(jobs, escalated)
 
 
 async def settle_alert(
@@ -133,19 +151,24 @@ def _verdict(tried: Tried, at: datetime, settings: AlertSettings) -> outbound.Se
 
 
 _READ = text(f"""
-    select a.id, a.status, a.notices, a.closed_at, c.channel, c.address,
-           c.disabled_reason is distinct from 'removed' and exists (
-               select from notifier.alert_notice n join notifier.obligation o on o.id = n.notice
-                where n.alert = a.id and {STILL_WAITS}) as waits
+    select a.id, a.status, a.notices, a.closed_at, c.channel, c.address, c.active,
+           c.disabled_reason, coalesce(c.disabled_reason = 'removed', false) as removed,
+           exists (select from notifier.alert_notice n
+                     join notifier.obligation o on o.id = n.notice
+                    where n.alert = a.id and {STILL_WAITS}) as waits
       from notifier.alert a join notifier.contact c on c.id = a.contact
      where a.id = any(:ids) order by a.id""")
 
 _CANCEL = text("""
-    update notifier.alert set status = 'cancelled', reason = 'read', ended_at = :at
-     where id = any(:ids) and status = 'sending'""")
+    update notifier.alert a
+       set status = 'cancelled', ended_at = :at,
+           reason = case when exists (select from notifier.contact c
+                                       where c.id = a.contact and c.disabled_reason = 'removed')
+                         then 'contact-removed' else 'read' end
+     where a.id = any(cast(:ids as uuid[])) and a.status = 'sending'""")
 
 # A callback that was quicker has said more already.
-_ACCEPT = text("""
+_ACCEPT = text(f"""
     with accepted as (
         update notifier.alert
            set status = case when status = 'sending' then 'accepted' else status end,
@@ -154,6 +177,7 @@ _ACCEPT = text("""
     update notifier.contact c set failed_at = null, failed_reason = null
       from accepted a
      where c.id = a.contact and c.active and c.failed_at is not null
+       and c.failed_reason not in ('{TEMPORARY}', '{TECHNICAL}')
        and a.status in ('accepted', 'delivered')""")
 
 _ATTEMPT = text("""

@@ -74,7 +74,7 @@ class _Recorded(SMTP):
             self._relay.conversation.append(data)
         super().data_received(data)
 
-    async def push(self, status: str | bytes) -> None:
+    async def push(self, status: Any) -> None:
         said = status if isinstance(status, bytes) else status.encode()
         self._relay.conversation.append(said + b"\r\n")
         await super().push(status)

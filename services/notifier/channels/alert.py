@@ -6,6 +6,7 @@ the notices are, and not in which role they are told.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -43,9 +44,11 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Not now; tried again."""
+    """Not now; tried again. `ours`: because of how we are set up, so that every alert would end so,
+    and the whole channel rests for a while."""
 
     code: str
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +60,16 @@ class Refused:
 
 
 Outcome = Accepted | Later | Refused
+
+
+_OF_ADDRESS = re.compile(r"5\.(1\.\d+|2\.1|4\.[14])")
+"""RFC 3463: a bad address, a disabled mailbox; and 5.4.1 and 5.4.4, by which large providers say
+that they know no such recipient or domain."""
+
+
+def is_of_address(status: str) -> bool:
+    """Whether an enhanced mail status such as `5.1.1` says that the address itself is wrong.
+
+    Others may be the fault of the relay, or of a mailbox that is full: the address is kept.
+    """
+    return _OF_ADDRESS.fullmatch(status) is not None

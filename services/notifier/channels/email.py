@@ -7,7 +7,9 @@ gets it twice (a crash between its answer and our record of it) can tell.
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
+from contextlib import suppress
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
@@ -17,15 +19,28 @@ import aiosmtplib
 from aiosmtplib.errors import (
     SMTPAuthenticationError,
     SMTPException,
+    SMTPRecipientRefused,
     SMTPRecipientsRefused,
     SMTPResponseException,
+    SMTPSenderRefused,
 )
 
-from services.notifier.channels.alert import Accepted, Later, Message, Outcome, Refused
+from services.notifier.channels.alert import (
+    Accepted,
+    Later,
+    Message,
+    Outcome,
+    Refused,
+    is_of_address,
+)
 from services.notifier.settings import SmtpSettings
 
 SENDER_NAME = "Notices"
 """Beside the From address; a mail program shows it, perhaps on a locked screen."""
+
+PART_SECONDS = 1.0
+_UNQUALIFIED = (550, 551, 553)
+"""What a relay that gives no enhanced status says of an address that it does not know."""
 
 
 class EmailChannel:
@@ -34,7 +49,12 @@ class EmailChannel:
     def __init__(self, settings: SmtpSettings, timeout_seconds: float) -> None:
         self._settings = settings
         self._timeout = timeout_seconds
-        self._tls: ssl.SSLContext | None = None
+        # Here, so that a file that is missing is seen when the process starts.
+        self._tls = (
+            ssl.create_default_context(cafile=settings.ca_file or None)
+            if settings.host and settings.require_starttls
+            else None
+        )
 
     async def send(self, message: Message) -> Outcome:
         """Hand one alert to the relay and judge its answer. Never raises for what a relay does."""
@@ -51,17 +71,19 @@ class EmailChannel:
         )
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._converse(client, message)
+                outcome = await self._converse(client, message)
         except TimeoutError:
             return Later("timed-out")
-        except ssl.SSLError:
-            return Later("certificate-refused")
         except SMTPResponseException:
             # It would not talk to us at all. Its own words are not kept: they may quote anything.
             return Later("relay-refused")
         except (SMTPException, OSError) as error:
-            refused = isinstance(error.__cause__, ssl.SSLError)
-            return Later("certificate-refused" if refused else "not-connected")
+            if _is_of_tls(error):
+                return Later("certificate-refused", ours=True)
+            return Later("not-connected")
+        else:
+            await _part(client)
+            return outcome
         finally:
             client.close()
 
@@ -69,43 +91,56 @@ class EmailChannel:
         settings = self._settings
         await client.connect()
         await client.ehlo()
-        if client.supports_extension("starttls"):
-            await client.starttls(tls_context=self._context())
+        if settings.require_starttls:
+            if not client.supports_extension("starttls"):
+                # It may be put right while we try again; until then nothing leaves in the clear.
+                return Later("no-starttls", ours=True)
+            await client.starttls(tls_context=self._tls)
             await client.ehlo()
-        elif settings.require_starttls:
-            # It may be put right while we try again; until then nothing leaves in the clear.
-            return Later("no-starttls")
         if settings.username:
             try:
                 await client.login(settings.username, settings.password.get_secret_value())
             except SMTPAuthenticationError:
-                return Later("sign-in-refused")
+                return Later("sign-in-refused", ours=True)
         try:
             await client.sendmail(
                 settings.bounce_address or settings.sender,
                 [message.address],
                 write_email(message, settings),
             )
+        except SMTPSenderRefused as error:
+            return Later("sender-refused", ours=True) if error.code >= 500 else Later("busy")
         except SMTPRecipientsRefused as error:
-            code = max(one.code for one in error.recipients)
-            return Refused("address-refused", address=True) if code >= 500 else Later("busy")
+            return _judge(error.recipients[0])
         except SMTPResponseException as error:
             return Refused("message-refused") if error.code >= 500 else Later("busy")
-        await _part(client)
         return Accepted()
 
-    def _context(self) -> ssl.SSLContext:
-        if self._tls is None:
-            self._tls = ssl.create_default_context(cafile=self._settings.ca_file or None)
-        return self._tls
+
+def _judge(refused: SMTPRecipientRefused) -> Outcome:
+    """What the answer to an alert's only RCPT means."""
+    if refused.code < 500:
+        return Later("busy")
+    status = re.match(r"5\.\d{1,3}\.\d{1,3}", refused.message)
+    address = is_of_address(status[0]) if status else refused.code in _UNQUALIFIED
+    return Refused("address-refused" if address else "recipient-refused", address=address)
+
+
+def _is_of_tls(error: BaseException) -> bool:
+    """Whether a conversation ended because the relay could not prove who it is."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLError):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 async def _part(client: aiosmtplib.SMTP) -> None:
-    """It has the alert: whatever happens on leaving is no failure."""
-    try:
-        await client.quit()
-    except (SMTPException, OSError):
-        return
+    """The relay has said what it says: whatever happens on leaving changes nothing of it."""
+    with suppress(SMTPException, OSError):
+        async with asyncio.timeout(PART_SECONDS):
+            await client.quit()
 
 
 def message_id(alert: UUID, settings: SmtpSettings) -> str:

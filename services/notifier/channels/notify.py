@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
-import requests
 from notifications_python_client.errors import APIError
 from notifications_python_client.notifications import NotificationsAPIClient
 
@@ -28,7 +28,8 @@ class NotifyChannel:
     def __init__(self, settings: NotifySettings, timeout_seconds: float, at_once: int) -> None:
         self._settings = settings
         self._timeout = timeout_seconds
-        self._room = asyncio.Semaphore(at_once)
+        # Threads of its own: those of the process must not wait for a Notify that hangs.
+        self._threads = ThreadPoolExecutor(at_once, "notify")
         # What Notify answers may quote the address.
         logging.getLogger("notifications_python_client").setLevel(logging.CRITICAL)
 
@@ -36,9 +37,11 @@ class NotifyChannel:
         """Hand one alert to Notify and judge its answer; `number` counts the tries from 1."""
         if unset(self._settings, kind):
             return Refused("no-notify")
+        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(self._timeout), self._room:
-                return await asyncio.to_thread(self._call, message, kind, number)
+            async with asyncio.timeout(self._timeout):
+                # One that has not begun by then never does; one that has, Notify may have taken.
+                return await loop.run_in_executor(self._threads, self._call, message, kind, number)
         except TimeoutError:
             return Later("timed-out")
 
@@ -67,8 +70,6 @@ class NotifyChannel:
                 )
         except APIError as error:
             return _judge(error)
-        except requests.RequestException:
-            return Later("not-connected")
         finally:
             client.request_session.close()
         return Accepted()
@@ -88,8 +89,12 @@ def _knows(client: Any, reference: str) -> bool:
 def _judge(error: APIError) -> Outcome:
     """400 is ours or the address's fault; the rest may be put right while it is tried again."""
     status = error.status_code
+    if error.response is None:
+        return Later("not-connected")
+    if status in (401, 403):
+        return Later("key-refused", ours=True)
     if status != 400:
-        return Later("key-refused" if status in (401, 403) else "busy")
+        return Later("too-many" if status == 429 else "busy")
     told = error.message if isinstance(error.message, list) else []
     of_address = any(
         str(one.get("message", "")).startswith(_ADDRESS_FIELDS)

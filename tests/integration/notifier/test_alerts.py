@@ -22,6 +22,7 @@ from services.notifier.acknowledge import advance
 from services.notifier.alert import Alerter
 from services.notifier.bells import Bells
 from services.notifier.channels import mailbox
+from services.notifier.channels.pulls import set_interval
 from services.notifier.compose import compose
 from services.notifier.contacts import remove_contact
 from services.notifier.routes import record_organisations
@@ -40,9 +41,11 @@ from tests.integration.notifier.alerting import (
 )
 from tests.integration.notifier.world import (
     DUTY,
+    MASH,
     SCHOOL,
     TO_SCHOOL,
     SetClock,
+    addressed,
     organisation,
     to,
 )
@@ -68,6 +71,7 @@ async def partnership(database: Database) -> None:
             [
                 organisation(SCHOOL, ladder=LADDER),
                 organisation(DUTY, OrganisationKind.LOCAL_AUTHORITY),
+                organisation(MASH, OrganisationKind.SOCIAL_CARE),
             ],
         )
 
@@ -116,6 +120,7 @@ async def test_forty_unread_notices_at_08_31_are_one_alert_and_one_list(
     mail = message_from_bytes(envelope.content)
     assert mail["Subject"] == "40 notices wait for you"
     assert LINK in str(mail.get_payload())
+    print(f"\n{clock():%a %H:%M:%S} UTC, 40 notices, {len(relay.envelopes)} alert:\n{mail}")
     async with database.transaction() as session:
         listed, _ = await mailbox.collect(session, [DUTY], "unopened", 500, clock())
     assert len(listed) == 40
@@ -202,7 +207,8 @@ async def test_a_crash_after_the_relay_took_it_sends_the_same_message_again(
     await eventually(taken_over)
     first, second = relay.envelopes
     assert first.content == second.content
-    assert b"Message-ID: <" + str(job.alert).encode() in bytes(first.content or b"")
+    assert isinstance(first.content, bytes)
+    assert f"Message-ID: <{job.alert}@bus.example>\r\n".encode() in first.content
     # The first one was only paused: what it says now comes too late.
     await crashed.settle(never_settled)
     found = await rows(database, "select number, outcome, late from notifier.alert_attempt")
@@ -263,8 +269,6 @@ async def test_what_commits_late_is_gathered_all_the_same(
 
 
 def to_compose(clock: SetClock) -> Any:
-    from tests.integration.notifier.world import addressed
-
     return addressed(TO_SCHOOL, at=clock())
 
 
@@ -285,6 +289,60 @@ async def test_quiet_hours_hold_an_alert_back_and_a_missing_child_does_not_wait(
     clock.at = datetime(2026, 3, 3, 7, 1, tzinfo=UTC)
     await alerter.round()
     assert [one[0] for one in await alerts(database)] == ["accepted", "accepted"]
+
+
+async def test_a_step_of_an_urgent_ladder_wakes_and_a_first_notice_does_not(
+    database: Database, clock: SetClock, alerter: Alerter, relay: Relay
+) -> None:
+    night = (time(21), time(7))
+    await contact(database, clock, SCHOOL, "lead@school.example", quiet=night)
+    await contact(database, clock, DUTY, quiet=night)
+    await told(database, clock)
+    await gathered_and_sent(alerter, clock)
+    assert relay.envelopes == [], "whoever is told first may read it in the morning"
+    [notice] = await rows(database, "select id from notifier.obligation")
+    async with database.transaction() as session:
+        await session.execute(
+            text("update notifier.obligation set watch_due_at = :at where id = :id"),
+            {"at": clock(), "id": notice.id},
+        )
+    assert (await swept(database, clock)).climbed == 1
+    await gathered_and_sent(alerter, clock)
+    assert [one.rcpt_tos for one in relay.envelopes] == [[DUTY_ADDRESS]]
+
+
+async def test_a_missing_child_overtakes_the_alerts_that_wait_for_the_relay(
+    database: Database, clock: SetClock, relay: Relay, tmp_path: Path
+) -> None:
+    alerter = open_alerter(database, clock, alerting(relay, tmp_path, at_once=1))
+    for number in range(5):
+        await contact(database, clock, SCHOOL, f"person-{number}@school.example")
+    await told(database, clock)
+    await alerter.gather_once()
+    clock.forward(seconds=61)
+    await alerter.gather_once()
+    await contact(database, clock, MASH, "mash@la.example")
+    await told(database, clock, to(MASH, RecipientRole.MASH, Profile.MISSING_ALERT),
+               event_type="missing.reported")  # fmt: skip
+    clock.forward(seconds=3)
+    await alerter.gather_once()
+    clock.forward(seconds=3)
+    await alerter.round()
+    assert relay.envelopes[0].rcpt_tos == ["mash@la.example"]
+
+
+async def test_who_is_added_while_a_notice_is_composed_is_told_of_it(
+    database: Database, clock: SetClock, alerter: Alerter, relay: Relay
+) -> None:
+    async with database.transaction() as composing:
+        await compose(composing, [to_compose(clock)], clock(), DEADLINES)
+        await contact(database, clock, SCHOOL)
+    await alerter.measure()
+    await gathered_and_sent(alerter, clock)
+    assert await alerts(database) == [("accepted", 1, None)]
+    await alerter.measure()
+    await gathered_and_sent(alerter, clock)
+    assert len(relay.envelopes) == 1
 
 
 async def test_a_contact_of_one_role_is_told_in_that_role_only(
@@ -354,12 +412,18 @@ async def test_a_refused_address_fails_the_contact_and_the_ladder_goes_on_at_onc
     assert (await swept(database, clock)).climbed == 1
     assert await escalated(database) == ["contact-failed"]
     assert (await swept(database, clock)).climbed == 0
-    # To the disabled contact nothing more is noted, until somebody confirms it.
+    # What is new climbs at once too: nobody is left there to be told of it.
     await told(database, clock)
-    assert len(await rows(database, "select 1 from notifier.alert_notice")) == 1
+    await alerter.round()
+    assert (await alerts(database))[1:] == [("failed", None, "address-refused")]
+    assert (await swept(database, clock)).climbed == 1
+    assert relay.envelopes == []
+    # Until somebody confirms the contact: then it is told of all that it missed.
     assert await contact(database, clock, SCHOOL) == made
     await gathered_and_sent(alerter, clock)
-    assert (await alerts(database))[-1] == ("accepted", 2, None)
+    assert (await alerts(database))[2:] == [("accepted", 2, None)]
+    [row] = await rows(database, "select active, failed_at from notifier.contact")
+    assert tuple(row) == (True, None)
 
 
 async def test_while_another_contact_works_the_ladder_keeps_its_time(
@@ -382,7 +446,8 @@ async def test_while_another_contact_works_the_ladder_keeps_its_time(
         )
     # Now the only other one that is not failing is told of another role: it does not count.
     await told(database, clock)
-    await gathered_and_sent(alerter, clock)
+    await alerter.round()
+    assert (await swept(database, clock)).climbed == 2
 
 
 async def test_what_the_recipient_has_already_waits_for_its_deadline(
@@ -410,12 +475,45 @@ async def test_what_was_gathered_for_a_contact_that_failed_meanwhile_escalates_t
     await told(database, clock)
     await alerter.round()
     assert (await swept(database, clock)).climbed == 2
-    await told(database, clock)
     clock.forward(seconds=61)
     await alerter.round()
     assert [one[0] for one in await alerts(database)] == ["failed", "failed"]
     assert (await swept(database, clock)).climbed == 0
     assert len(relay.envelopes) == 0
+
+
+async def test_what_was_closed_for_a_contact_that_failed_meanwhile_is_not_sent_and_escalates(
+    database: Database, clock: SetClock, alerter: Alerter, relay: Relay
+) -> None:
+    made = await contact(database, clock, SCHOOL)
+    await told(database, clock)
+    await alerter.gather_once()
+    clock.forward(seconds=61)
+    await alerter.gather_once()
+    assert await alerts(database) == [("sending", 1, None)]
+    async with database.transaction() as session:
+        await session.execute(
+            text("""update notifier.contact set active = false, disabled_reason = 'address-bounced'
+                     where id = :id"""),
+            {"id": made},
+        )
+    await alerter.round()
+    assert await alerts(database) == [("failed", 1, "address-bounced")]
+    assert (await swept(database, clock)).climbed == 1
+    assert relay.envelopes == []
+
+
+async def test_a_system_that_pulls_as_often_as_it_said_is_another_way_to_be_told(
+    database: Database, clock: SetClock, alerter: Alerter, relay: Relay
+) -> None:
+    await contact(database, clock, SCHOOL)
+    await told(database, clock)
+    async with database.transaction() as session:
+        await set_interval(session, SCHOOL, 60, clock())
+    relay.answers = ["550 no"]
+    await gathered_and_sent(alerter, clock)
+    assert await alerts(database) == [("failed", 1, "address-refused")]
+    assert (await swept(database, clock)).climbed == 0
 
 
 async def test_a_relay_that_stays_away_is_tried_again_and_then_fails_the_alert(

@@ -22,4 +22,4 @@ async def test_the_tables_are_what_the_migrations_made(database: Database) -> No
         for column in table.columns
     }
     assert found == declared
-    assert {one.__table__.name for one in ALERT_TABLES} <= {table for table, *_ in found}  # type: ignore[attr-defined]
+    assert {one.__tablename__ for one in ALERT_TABLES} <= {table for table, *_ in found}

@@ -25,7 +25,11 @@ _STATEMENTS = (
     """create unique index contact_known on notifier.contact
         (organisation, channel, address, coalesce(role, ''))
         where disabled_reason is distinct from 'removed'""",
-    "create index contact_of on notifier.contact (organisation) where active",
+    """create index contact_of on notifier.contact (organisation)
+        where disabled_reason is distinct from 'removed'""",
+    """create index contact_broken on notifier.contact (organisation)
+        where disabled_reason is distinct from 'removed'
+          and (not active or failed_at is not null)""",
     "create index contact_confirmed on notifier.contact (confirmed_at) where active",
     """create table notifier.alert (
         id uuid primary key,
@@ -47,7 +51,6 @@ _STATEMENTS = (
         notice uuid not null,
         contact uuid not null,
         at timestamptz not null,
-        urgent boolean not null,
         alert uuid,
         primary key (notice, contact))""",
     """create index alert_notice_to_gather on notifier.alert_notice (contact, notice)
@@ -58,12 +61,18 @@ _STATEMENTS = (
         channel text not null,
         state text not null,
         due_at timestamptz not null,
+        overtakes boolean not null,
+        turn_at timestamptz not null,
+        ready boolean not null,
         attempts int not null default 0,
         claim_token uuid,
         claimed_until timestamptz,
         settled_at timestamptz,
         check ((settled_at is null) = (state in ('waiting', 'claimed'))))""",
-    "create index alert_sending_due on notifier.alert_sending (due_at) where settled_at is null",
+    """create index alert_sending_turn on notifier.alert_sending (overtakes desc, turn_at)
+        where settled_at is null and ready""",
+    """create index alert_sending_resting on notifier.alert_sending (due_at)
+        where settled_at is null and not ready""",
     """create table notifier.alert_attempt (
         line bigint generated always as identity primary key,
         alert uuid not null,
