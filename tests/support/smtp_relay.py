@@ -27,7 +27,8 @@ def authority_file(folder: Path) -> str:
 class Relay:
     """What it does, by what a test sets, and what it saw.
 
-    `answers` are taken in turn for RCPT; `None`, or none left, accepts.
+    `answers` are taken in turn for RCPT; `None`, or none left, accepts. `hold` and `hold_quit` are
+    waited for before DATA and QUIT are answered; one that `drops` ends the connection at RCPT.
     """
 
     port: int = 0
@@ -36,16 +37,37 @@ class Relay:
     data_answer: str = "250 taken"
     conversation: list[bytes] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
+    mail_answer: str = ""
     hold: asyncio.Event | None = None
+    hold_quit: asyncio.Event | None = None
+    drops: bool = False
 
     @property
     def seen(self) -> bytes:
         """Every byte that either side said, as it was before encryption."""
         return b"".join(self.conversation)
 
+    async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self.mail_answer:
+            return self.mail_answer
+        envelope.mail_from = address
+        return "250 OK"
+
+    async def handle_QUIT(  # noqa: N802 - aiosmtpd's name
+        self, server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
+        if self.hold_quit is not None:
+            await self.hold_quit.wait()
+        return "221 Bye"
+
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
+        if self.drops:
+            assert isinstance(server.transport, asyncio.WriteTransport)
+            server.transport.abort()
         answer = self.answers.pop(0) if self.answers else None
         if answer is not None:
             return answer
@@ -114,6 +136,7 @@ async def open_relay(
     try:
         yield relay
     finally:
-        if relay.hold is not None:
-            relay.hold.set()
+        for hold in (relay.hold, relay.hold_quit):
+            if hold is not None:
+                hold.set()
         server.close()

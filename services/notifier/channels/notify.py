@@ -11,6 +11,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
+import requests
 from notifications_python_client.errors import APIError
 from notifications_python_client.notifications import NotificationsAPIClient
 
@@ -90,7 +91,8 @@ def _judge(error: APIError) -> Outcome:
     """400 is ours or the address's fault; the rest may be put right while it is tried again."""
     status = error.status_code
     if error.response is None:
-        return Later("not-connected")
+        late = isinstance(error.__cause__, requests.Timeout)
+        return Later("timed-out" if late else "not-connected")
     if status in (401, 403):
         return Later("key-refused", ours=True)
     if status != 400:
