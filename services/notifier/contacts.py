@@ -65,6 +65,9 @@ async def add_contact(
     """
     if (new.quiet_from is None) != (new.quiet_until is None):
         raise ContactError("quietUntil", "both", "Quiet hours have a beginning and an end.")
+    for field, hour in (("quietFrom", new.quiet_from), ("quietUntil", new.quiet_until)):
+        if hour is not None and hour.tzinfo is not None:
+            raise ContactError(field, "local", "Quiet hours are local times, without an offset.")
     address = normal_address(new.channel, new.address)
     refuse_unsent(new.channel, settings)
     # Two at once would both pass the count.

@@ -41,6 +41,7 @@ class Relay:
     hold: asyncio.Event | None = None
     hold_quit: asyncio.Event | None = None
     drops: bool = False
+    has_data: bool = False
 
     @property
     def seen(self) -> bytes:
@@ -77,6 +78,7 @@ class Relay:
     async def handle_DATA(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
+        self.has_data = True
         if self.hold is not None:
             await self.hold.wait()
         self.envelopes.append(envelope)

@@ -104,6 +104,7 @@ async def test_others_contacts_are_masked_and_cannot_be_touched(
         ({**LEAD, "channel": "pigeon"}, "/channel", None),
         ({**LEAD, "role": "nobody"}, "/role", None),
         ({**LEAD, "quietFrom": "22:00"}, "/quietUntil", "both"),
+        ({**LEAD, "quietFrom": "22:00Z", "quietUntil": "07:00Z"}, "/quietFrom", "local"),
         ({"channel": "sms", "address": "020 7946 0123"}, "/address", "mobile"),
         ({"channel": "sms", "address": "+33 6 12 34 56 78"}, "/address", "mobile"),
     ],
