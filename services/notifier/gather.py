@@ -2,7 +2,9 @@
 
 Composing only notes that a contact is to be told of a notice. Here the notes are gathered, and when
 the time to gather is over (and no quiet hours stand in the way) the alert is closed and queued, or
-cancelled when everything was read meanwhile. Of a contact that is disabled it fails at once.
+cancelled when everything was read meanwhile. While an alert of the same contact could not be sent
+yet the next one gathers on: a relay that comes back does not bring one for each minute. Of a
+contact that is disabled it fails at once.
 """
 
 from __future__ import annotations
@@ -45,7 +47,9 @@ async def gather(session: Session, at: datetime, settings: NotifierGroup) -> Gat
     rows = (await session.execute(_NEW, {"limit": GATHER_SIZE, "woken_by": woken_by})).all()
     if rows:
         await _join(session, rows, at, settings.alerts)
-    closed, cancelled, escalated = await _close(session, at)
+    # One that was sent so long ago and is not settled is a defect, and holds up nobody.
+    since = at - timedelta(seconds=2 * settings.alerts.give_up_seconds)
+    closed, cancelled, escalated = await _close(session, at, since)
     return Gathered(len(rows), closed, cancelled, escalated)
 
 
@@ -106,8 +110,8 @@ async def _join(
     )
 
 
-async def _close(session: Session, at: datetime) -> tuple[int, int, int]:
-    due = (await session.execute(_DUE, {"at": at, "limit": CLOSE_SIZE})).all()
+async def _close(session: Session, at: datetime, since: datetime) -> tuple[int, int, int]:
+    due = (await session.execute(_DUE, {"at": at, "since": since, "limit": CLOSE_SIZE})).all()
     sent = [row for row in due if row.notices and row.active]
     gone = [row for row in due if row.notices and not row.active and not row.removed]
     cancelled = [row for row in due if not row.notices or row.removed]
@@ -169,8 +173,14 @@ _JOIN = text("""
 
 _DUE = text(f"""
     with due as materialized (
-        select id, contact from notifier.alert
+        select id, contact from notifier.alert a
          where status = 'gathering' and gather_until <= :at
+           and (not exists (select from notifier.alert s
+                             where s.contact = a.contact and s.status = 'sending'
+                               and s.closed_at > :since)
+                or exists (select from notifier.alert_notice n
+                             join notifier.obligation o on o.id = n.notice
+                            where n.alert = a.id and o.overtakes))
          order by gather_until limit :limit for update skip locked)
     select d.id, coalesce(c.active, false) as active, c.disabled_reason,
            coalesce(c.disabled_reason = 'removed', c.id is null) as removed,

@@ -27,13 +27,15 @@ def authority_file(folder: Path) -> str:
 class Relay:
     """What it does, by what a test sets, and what it saw.
 
-    `answers` are taken in turn for RCPT; `None`, or none left, accepts. `hold` and `hold_quit` are
-    waited for before DATA and QUIT are answered; one that `drops` ends the connection at RCPT.
+    `answers` are taken in turn for RCPT; `None` accepts. With none left, `refuses` says how an
+    address is answered. `hold` and `hold_quit` are waited for before DATA and QUIT are answered;
+    one that `drops` ends the connection at RCPT.
     """
 
     port: int = 0
     envelopes: list[Envelope] = field(default_factory=list)
     answers: list[str | None] = field(default_factory=list)
+    refuses: dict[str, str] = field(default_factory=dict)
     data_answer: str = "250 taken"
     conversation: list[bytes] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
@@ -69,7 +71,7 @@ class Relay:
         if self.drops:
             assert isinstance(server.transport, asyncio.WriteTransport)
             server.transport.abort()
-        answer = self.answers.pop(0) if self.answers else None
+        answer = self.answers.pop(0) if self.answers else self.refuses.get(address)
         if answer is not None:
             return answer
         envelope.rcpt_tos.append(address)

@@ -95,6 +95,13 @@ async def told(database: Database, clock: SetClock, *to: Any, **more: Any) -> Ev
     return fact
 
 
+async def gathered_and_sent(alerter: Alerter, clock: SetClock, seconds: float = 61) -> None:
+    """Gathered, and sent when the time to gather is over."""
+    await alerter.round()
+    clock.forward(seconds=seconds)
+    await alerter.round()
+
+
 async def swept(database: Database, clock: SetClock) -> Swept:
     """One sweep of the ladders."""
     async with database.transaction() as session:

@@ -27,6 +27,7 @@ from tests.integration.notifier.alerting import (
     alerting,
     alerts,
     contact,
+    gathered_and_sent,
     open_alerter,
     rows,
     told,
@@ -76,9 +77,7 @@ async def test_no_personal_datum_and_no_category_is_said_in_the_whole_conversati
         assert len(contents) == len(TOLD)
         assert all("Robin" in row.content for row in contents)
         alerter = open_alerter(database, clock, alerting(relay, tmp_path))
-        await alerter.round()
-        clock.forward(seconds=61)
-        await alerter.round()
+        await gathered_and_sent(alerter, clock)
         assert sorted(await alerts(database)) == [("accepted", 2, None), ("accepted", 3, None)]
         assert relay.encrypted == [True, True]
         said = relay.seen.decode("ascii").casefold()
@@ -266,9 +265,7 @@ async def test_no_address_is_logged(
             relay.answers = [answer]
             await told(database, clock)
             alerter = open_alerter(database, clock, alerting(relay, tmp_path))
-            await alerter.round()
-            clock.forward(seconds=61)
-            await alerter.round()
+            await gathered_and_sent(alerter, clock)
     logged = capsys.readouterr()
     assert "alert_attempted" in logged.out
     assert "marked-person" not in logged.out + logged.err

@@ -25,6 +25,7 @@ from tests.integration.notifier.alerting import (
     alerting,
     alerts,
     contact,
+    gathered_and_sent,
     open_alerter,
     rows,
     swept,
@@ -104,9 +105,7 @@ async def sent(
     """One notice, told to the school by text; the alert's id."""
     await contact(database, clock, SCHOOL, PHONE, "sms", settings=settings)
     await told(database, clock)
-    await alerter.round()
-    clock.forward(seconds=61)
-    await alerter.round()
+    await gathered_and_sent(alerter, clock)
     [row] = await rows(database, "select id, status from notifier.alert")
     assert row.status == "accepted"
     return UUID(str(row.id))
@@ -133,9 +132,7 @@ async def test_a_text_and_an_email_say_how_many_where_and_a_reference(
     await contact(database, clock, SCHOOL, "one@school.example", settings=settings)
     for _ in range(2):
         await told(database, clock)
-    await alerter.round()
-    clock.forward(seconds=61)
-    await alerter.round()
+    await gathered_and_sent(alerter, clock)
     assert await alerts(database) == [("accepted", 2, None)] * 2
     ids = [str(row.id) for row in await rows(database, "select id from notifier.alert")]
     said = {one["kind"]: one for one in peer.taken}
@@ -225,9 +222,7 @@ async def test_what_is_busy_is_tried_again_until_it_is_given_up(
     await told(database, clock)
     peer.answers = [(500, "away")] * 99
     clock.forward(seconds=61)
-    await alerter.round()
-    clock.forward(seconds=61)
-    await alerter.round()
+    await gathered_and_sent(alerter, clock)
     clock.forward(hours=1)
 
     async def failed() -> bool:
@@ -309,9 +304,7 @@ async def test_after_a_temporary_failure_only_an_arrival_says_that_the_contact_i
 
     assert await how() == (True, "temporary-failure")
     await told(database, clock)
-    await alerter.round()
-    clock.forward(seconds=61)
-    await alerter.round()
+    await gathered_and_sent(alerter, clock)
     assert await how() == (True, "temporary-failure"), "Notify took it; it has not arrived"
     [second] = await rows(database, "select id from notifier.alert where id <> :first", first=alert)
     await call_back(client, second.id, "delivered")

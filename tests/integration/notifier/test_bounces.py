@@ -20,6 +20,7 @@ from tests.integration.notifier.alerting import (
     alerting,
     alerts,
     contact,
+    gathered_and_sent,
     open_alerter,
     rows,
     swept,
@@ -95,9 +96,7 @@ async def sent(database: Database, clock: SetClock, folder: Path) -> UUID:
         await contact(database, clock, SCHOOL)
         await told(database, clock)
         alerter = open_alerter(database, clock, alerting(relay, folder))
-        await alerter.round()
-        clock.forward(seconds=61)
-        await alerter.round()
+        await gathered_and_sent(alerter, clock)
     [row] = await rows(database, "select id from notifier.alert where status = 'accepted'")
     return UUID(str(row.id))
 

@@ -47,6 +47,8 @@ _STATEMENTS = (
         where status = 'gathering'""",
     """create index alert_to_close on notifier.alert (gather_until)
         where status = 'gathering'""",
+    """create index alert_unsent on notifier.alert (contact, closed_at)
+        where status = 'sending'""",
     """create table notifier.alert_notice (
         notice uuid not null,
         contact uuid not null,
