@@ -149,6 +149,19 @@ def validated(model: type[M], value: Any) -> M:
 
 
 def body_schema(model: type[Model]) -> dict[str, Any]:
-    """The body of a route that reads it by itself, for the documentation."""
+    """The body of a route that reads it by itself, for the documentation. Nothing in it refers to
+    elsewhere: a reference would be looked for in the whole document."""
     schema = model.model_json_schema()
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    parts = schema.pop("$defs", {})
+
+    def whole(item: Any) -> Any:
+        if isinstance(item, list):
+            return [whole(one) for one in item]
+        if not isinstance(item, dict):
+            return item
+        if (name := item.get("$ref")) is not None:
+            return whole(parts[name.removeprefix("#/$defs/")])
+        return {key: whole(value) for key, value in item.items()}
+
+    content = {"application/json": {"schema": whole(schema)}}
+    return {"requestBody": {"required": True, "content": content}}

@@ -27,6 +27,7 @@ from schemas.organisations import (
 )
 from schemas.permissions import Operation, may
 from schemas.reading import read_errors
+from services.notifier.door import body_schema
 from services.notifier.keep_ladders import Kept, confirm_ladder, list_unconfirmed, read_kept
 from services.notifier.settings import LadderSettings
 from services.notifier.tables import Audit, Credential
@@ -113,12 +114,7 @@ def create_ladder_router(parts: LadderParts) -> APIRouter:
         "/organisations/me/ladder/confirmation",
         response_model_exclude_none=True,
         responses={400: {}, 401: {}, 403: {}, 404: {}, 413: {}, 422: {}},
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": Confirmation.model_json_schema()}},
-            }
-        },
+        openapi_extra=body_schema(Confirmation),
     )
     async def confirm(
         request: Request,

@@ -20,6 +20,11 @@ _FORMATS: dict[str, st.SearchStrategy[str]] = {
     "uuid": st.uuids().map(str),
 }
 
+_BEYOND: dict[Any, Any] = {
+    "ServiceHours": lambda made: made["opens"] < made["closes"] or made["closes"] == "00:00:00",
+}
+"""By title, what a schema cannot say of an object: rules between two fields."""
+
 
 def from_schema(schema: dict[str, Any], root: dict[str, Any] | None = None) -> Any:
     """A strategy for values that satisfy the schema."""
@@ -35,7 +40,8 @@ def from_schema(schema: dict[str, Any], root: dict[str, Any] | None = None) -> A
         return st.one_of([from_schema(each, root) for each in rest["anyOf"]])
     kind = rest.pop("type", None)
     if kind == "object":
-        return _objects(rest, root)
+        rule = _BEYOND.get(schema.get("title"))
+        return _objects(rest, root).filter(rule) if rule else _objects(rest, root)
     if kind == "array":
         items = from_schema(rest.pop("items"), root)
         least, most = rest.pop("minItems", 0), rest.pop("maxItems", 3)
