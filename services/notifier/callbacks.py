@@ -13,14 +13,15 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Request, Response
 from prometheus_client import Counter
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field
 
-from chassis.bodies import parse_json, read_body
 from chassis.clock import Clock
 from chassis.database import Database, after_commit
 from chassis.problems import FieldError, Problem
 from chassis.telemetry import logger
+from schemas.model import Model
 from services.notifier.bells import Bells
+from services.notifier.door import body_schema, read_model
 from services.notifier.fail_alert import (
     TECHNICAL,
     TEMPORARY,
@@ -40,7 +41,7 @@ _FAILURES = {"permanent-failure": True, TEMPORARY: False, TECHNICAL: False}
 """Each of Notify's final failures, and whether the address itself is wrong."""
 
 
-class Callback(BaseModel):
+class Callback(Model):
     """The part of Notify's callback that is used; the address in it is not read."""
 
     reference: str | None = Field(default=None, max_length=1000)
@@ -65,12 +66,7 @@ def create_callback_router(parts: CallbackParts) -> APIRouter:
         "/callbacks",
         status_code=204,
         responses={400: {}, 401: {}, 403: {}, 413: {}, 422: {}},
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": Callback.model_json_schema()}},
-            }
-        },
+        openapi_extra=body_schema(Callback),
     )
     async def take_callback(
         request: Request, authorization: Annotated[str | None, Header()] = None
@@ -78,7 +74,7 @@ def create_callback_router(parts: CallbackParts) -> APIRouter:
         """What became of an alert that Notify took. An unknown reference is counted, not refused:
         Notify would only say it again."""
         _authenticate(authorization, parts.settings.callback_token.get_secret_value())
-        callback = _read(parse_json(await read_body(request, BODY_LIMIT_BYTES)))
+        callback = await read_model(request, Callback, BODY_LIMIT_BYTES)
         counted = await _record(callback, parts)
         callbacks_total.labels(counted).inc()
         return Response(status_code=204)
@@ -125,17 +121,6 @@ def _authenticate(authorization: str | None, token: str) -> None:
             [FieldError("Authorization", "unknown", "The token is not ours.", "header")],
             {"WWW-Authenticate": "Bearer"},
         )
-
-
-def _read(value: object) -> Callback:
-    try:
-        return Callback.model_validate(value)
-    except ValidationError as error:
-        errors = [
-            FieldError("/" + "/".join(map(str, one["loc"])), one["type"], one["msg"])
-            for one in error.errors(include_input=False, include_url=False)
-        ]
-        raise Problem(422, "invalid", "The callback breaks a rule.", errors) from None
 
 
 def _alert(reference: str | None) -> UUID | None:

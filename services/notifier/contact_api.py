@@ -11,10 +11,9 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Request, Response
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from chassis.audit import write_audit
-from chassis.bodies import parse_json, read_body
 from chassis.clock import Clock
 from chassis.credentials import Credentials
 from chassis.database import Database, Session
@@ -23,6 +22,7 @@ from schemas.model import Model
 from schemas.organisations import OrganisationKind, RecipientRole
 from schemas.permissions import Operation, may
 from services.notifier import contacts
+from services.notifier.door import body_schema, read_model
 from services.notifier.settings import NotifierGroup
 from services.notifier.tables import Audit, Credential
 
@@ -103,12 +103,7 @@ def create_contact_router(parts: ContactParts) -> APIRouter:
         responses={
             200: {"model": ContactAnswer}, 400: {}, 401: {}, 403: {}, 413: {}, 422: {},
         },
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": ContactBody.model_json_schema()}},
-            }
-        },
+        openapi_extra=body_schema(ContactBody),
     )  # fmt: skip
     async def add_contact(
         request: Request,
@@ -117,7 +112,7 @@ def create_contact_router(parts: ContactParts) -> APIRouter:
     ) -> ContactAnswer:
         """Tell this contact too. The same again confirms it, and answers 200."""
         credential = await allow(authorization)
-        body = _read(parse_json(await read_body(request, BODY_LIMIT_BYTES)))
+        body = await read_model(request, ContactBody, BODY_LIMIT_BYTES)
         new = contacts.NewContact(
             credential.organisation, body.channel, body.address, body.role,
             body.quiet_from, body.quiet_until,
@@ -177,14 +172,3 @@ async def _audit(session: Session, credential: Credential, operation: str, conta
         objects=[(str(contact), None)],
         purpose=PURPOSE,
     )
-
-
-def _read(value: Any) -> ContactBody:
-    try:
-        return ContactBody.model_validate(value, by_alias=True, by_name=False)
-    except ValidationError as error:
-        errors = [
-            FieldError("/" + "/".join(map(str, one["loc"])), one["type"], one["msg"])
-            for one in error.errors(include_input=False, include_url=False)
-        ]
-        raise Problem(422, "invalid", "The contact breaks a rule.", errors) from None
