@@ -148,9 +148,9 @@ class Deliverer:
     async def _claim_on(self) -> None:
         while True:
             self._bells.deliver.clear()
-            early = self._look_past_at - time.monotonic()
-            if early > 0:
-                await asyncio.sleep(early)
+            now = time.monotonic()
+            if now < self._look_past_at and self._left_alone(now)[0]:
+                await asyncio.sleep(self._look_past_at - now)
             if self._lanes.held < self._send.held_limit:
                 if await self.claim_once():
                     continue

@@ -29,7 +29,7 @@ from schemas.organisations import (
 )
 from tests.integration.notifier.world import DUTY, SCHOOL, addressed, organisation, publish, to
 from tests.support.postgres import open_database
-from tests.support.processes import ServiceProcess
+from tests.support.processes import ROOT, ServiceProcess
 from tests.support.waiting import eventually
 
 LADDERS = 150
@@ -55,13 +55,11 @@ EXPECTED = [
 async def test_no_step_of_a_ladder_is_missed_or_taken_twice(
     database_url: str, tmp_path: Path
 ) -> None:
-    minutes = str(DWELL_SECONDS / 60)
     environment = {
         "SGB_DATABASE__URL": database_url,
         "SGB_NOTIFIER__SWEEP_SECONDS": "0.1",
-        "SGB_NOTIFIER__DEADLINES__LEAST_MINUTES": "0",
-        "SGB_NOTIFIER__DEADLINES__MISSING_MINUTES": minutes,
-        "SGB_NOTIFIER__DEADLINES__RUNG_MINUTES": minutes,
+        "SGB_NOTIFIER__DEADLINES__TABLE": str(_write_table(tmp_path)),
+        "SGB_NOTIFIER__DEADLINES__RUNG_MINUTES": str(DWELL_SECONDS / 60),
     }
     processes = [
         ServiceProcess(name, ["-m", "services.notifier"], environment, tmp_path / f"{name}.log")
@@ -94,6 +92,18 @@ async def test_no_step_of_a_ladder_is_missed_or_taken_twice(
     assert min(kills.values()) >= LEAST_KILLS_EACH
 
 
+def _write_table(folder: Path) -> Path:
+    """The usual rules, but that a missing child's is one minute from arrival, with no grace."""
+    usual = (ROOT / "services" / "notifier" / "deadlines.toml").read_text()
+    head, missing, others = usual.partition('id = "missing"')
+    rule, between, rest = others.partition("[[rule]]")
+    rule = rule.replace("60 minutes", "1 minutes").replace("= 30", "= 0")
+    head = head.replace("rung-least-minutes = 30", "rung-least-minutes = 0")
+    path = folder / "deadlines.toml"
+    path.write_text(head + missing + rule + between + rest)
+    return path
+
+
 async def _publish(database: Database) -> None:
     today = now().date()
     away = Absence(
@@ -108,8 +118,9 @@ async def _publish(database: Database) -> None:
         organisation(NEIGHBOUR, OrganisationKind.LOCAL_AUTHORITY),
     )
     told = to(SCHOOL, RecipientRole.SCHOOL, Profile.MISSING_ALERT)
+    arrived_at = now() - timedelta(seconds=60 - DWELL_SECONDS)
     for _ in range(LADDERS):
-        await publish(database, addressed(told, event_type="missing.reported"))
+        await publish(database, addressed(told, event_type="missing.reported", at=arrived_at))
 
 
 async def _kill_until(
@@ -138,6 +149,7 @@ async def _be_away(database: Database, hours: float) -> None:
         await session.execute(
             text("""update notifier.obligation
                        set watch_due_at = watch_due_at - :away,
+                           deadline_at = deadline_at - :away,
                            composed_at = composed_at - :away"""),
             {"away": timedelta(hours=hours)},
         )
@@ -162,7 +174,8 @@ async def _count(database: Database, watch: str, expected: int) -> bool:
 async def _reconcile(database: Database, before: dict[int, int]) -> None:
     async with database.reading() as session:
         rows = await session.execute(
-            text("""select chain, rung, organisation, profile, stands_in_for, composed_at
+            text("""select chain, rung, organisation, profile, stands_in_for, composed_at,
+                             deadline_at
                       from notifier.obligation order by chain, rung""")
         )
         ladders: dict[Any, list[Any]] = {}
@@ -177,12 +190,14 @@ async def _reconcile(database: Database, before: dict[int, int]) -> None:
         assert [(row.rung, row.organisation, row.profile, row.stands_in_for)
                 for row in ladder] == EXPECTED  # fmt: skip
         for lower, higher in pairwise(ladder):
+            assert higher.composed_at >= lower.deadline_at, "before its time"
             dwelt = (higher.composed_at - lower.composed_at).total_seconds()
-            assert dwelt >= DWELL_SECONDS, "two rungs at once"
+            assert lower.rung == 0 or dwelt >= DWELL_SECONDS, "two rungs at once"
     assert max(said.values()) == 1, "said twice"
     kinds = Counter(kind for kind, _ in said)
     assert kinds == {
         "notice.escalated": LADDERS * len(LADDER),
         "notice.undelivered": LADDERS * (len(LADDER) + 1),
+        "notice.exhausted": LADDERS,
     }
     assert sum(before.values()) < LADDERS * (len(LADDER) + 1), "nothing was left to climb"
