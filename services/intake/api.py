@@ -1,4 +1,4 @@
-"""The HTTP routes: `POST /v1/events`, and what a sender may read of its own events.
+"""`POST /v1/events`: takes events in.
 
 A 202 is written after the commit and never otherwise.
 """
@@ -7,51 +7,29 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from datetime import datetime
-from typing import Annotated, Any
-from uuid import UUID
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from fastapi import APIRouter, Header, Query, Request, Security
+from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
-from fastapi.security import HTTPBearer
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from chassis.bodies import parse_json, read_body
+from chassis.bodies import read_body
 from chassis.clock import Clock
 from chassis.credentials import Credentials
-from chassis.database import Database, is_away
-from chassis.problems import FieldError, Problem, away
-from schemas.organisations import OrganisationKind
-from schemas.permissions import Operation, may
+from chassis.problems import FieldError, Problem
 from services.intake import openapi
+from services.intake.asking import BEARER, answering
 from services.intake.judge import Judge, Prepared
-from services.intake.own_events import MOST_LISTED, OwnEvents, list_own_events
-from services.intake.own_findings import State, list_own_findings
-from services.intake.progress import read_progress
-from services.intake.questions import (
-    ANSWER_LIMIT_BYTES,
-    Answered,
-    answer_question,
-    read_answer,
-)
 from services.intake.read_events import Encoding, Read, read_events, read_headers
 from services.intake.record import Conflict, Outcome, Recorder
 from services.intake.tables import Credential
-from services.intake.views import Findings, Progress
-
-DEFAULT_PURPOSE = "follow-up of the agency's own event"
-FINDINGS_PURPOSE = "quality of the agency's own records"
 
 # Between so many events of a batch, other requests get their turn.
 _JUDGED_AT_ONCE = 16
 
 _JSON = "application/json"
-# For the documentation: keys are checked by `Credentials`.
-_BEARER = Security(HTTPBearer(scheme_name="agency", auto_error=False))
 
 
 class RawRoute(APIRoute):
@@ -67,10 +45,9 @@ def routes(
     credentials: Credentials[Credential],
     judge: Judge,
     recorder: Recorder,
-    database: Database,
     clock: Clock,
 ) -> APIRouter:
-    """Intake's routes."""
+    """The door."""
     door = Door(credentials, judge, recorder, clock)
     router = APIRouter(tags=["events"])
     router.add_api_route(
@@ -81,114 +58,10 @@ def routes(
         response_model=None,
         route_class_override=RawRoute,
         summary="Send events",
-        dependencies=[_BEARER],
+        dependencies=[BEARER],
         openapi_extra=openapi.POST_EVENTS,
         responses=openapi.POST_RESPONSES,
     )
-
-    async def authenticate(request: Request, operation: Operation) -> Credential:
-        credential = await credentials.authenticate(request.headers.get("authorization"))
-        if not may(OrganisationKind(credential.kind), operation):
-            raise Problem(403, "not-allowed", f"A {credential.kind} may not do this.")
-        return credential
-
-    @router.get(
-        "/v1/events/{receipt}",
-        response_model_exclude_none=True,
-        dependencies=[_BEARER],
-        summary="What became of an event",
-        responses=openapi.READ_RESPONSES,
-    )
-    async def get_event(
-        request: Request,
-        receipt: str,
-        x_purpose: Annotated[str, Header(max_length=200)] = DEFAULT_PURPOSE,
-    ) -> Progress:
-        async with _answering():
-            reader = await authenticate(request, Operation.READ_OWN_EVENTS)
-            async with database.transaction() as session:
-                found = await read_progress(
-                    session, _receipt(receipt), reader, _purpose(x_purpose), clock()
-                )
-        if found is None:
-            raise _no_such_event()
-        return found
-
-    @router.get(
-        "/v1/events",
-        response_model_exclude_none=True,
-        dependencies=[_BEARER],
-        summary="The sender's own events, newest first",
-        responses=openapi.READ_RESPONSES,
-    )
-    async def get_events(
-        request: Request,
-        type: str | None = None,  # noqa: A002 - the parameter's public name
-        since: datetime | None = None,
-        limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 50,
-        after: Annotated[str | None, Query(max_length=200)] = None,
-        x_purpose: Annotated[str, Header(max_length=200)] = DEFAULT_PURPOSE,
-    ) -> OwnEvents:
-        async with _answering():
-            reader = await authenticate(request, Operation.READ_OWN_EVENTS)
-            async with database.transaction() as session:
-                return await list_own_events(
-                    session,
-                    reader,
-                    _purpose(x_purpose),
-                    event_type=type,
-                    since=since,
-                    limit=limit,
-                    after=after,
-                    at=clock(),
-                )
-
-    @router.post(
-        "/v1/events/{receipt}/questions/{question}/answers",
-        status_code=201,
-        dependencies=[_BEARER],
-        summary="Answer what a recipient asks",
-        responses=openapi.READ_RESPONSES,
-    )
-    async def post_answer(
-        request: Request,
-        receipt: str,
-        question: str,
-        x_purpose: Annotated[str, Header(max_length=200)] = DEFAULT_PURPOSE,
-    ) -> Answered:
-        async with _answering():
-            sender = await authenticate(request, Operation.ANSWER_QUESTIONS)
-            said = read_answer(parse_json(await read_body(request, ANSWER_LIMIT_BYTES)))
-            async with database.transaction() as session:
-                answer = await answer_question(
-                    session, _receipt(receipt), _receipt(question), sender, said,
-                    _purpose(x_purpose), clock(),
-                )  # fmt: skip
-        if answer is None:
-            raise _no_such_event()
-        return Answered(answer=answer)
-
-    @router.get(
-        "/v1/findings",
-        response_model_exclude_none=True,
-        dependencies=[_BEARER],
-        summary="What was found of the agency's own records",
-        responses=openapi.READ_RESPONSES,
-    )
-    async def get_findings(
-        request: Request,
-        state: State = "open",
-        limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 50,
-        after: UUID | None = None,
-        x_purpose: Annotated[str, Header(max_length=200)] = FINDINGS_PURPOSE,
-    ) -> Findings:
-        async with _answering():
-            reader = await authenticate(request, Operation.READ_OWN_EVENTS)
-            async with database.transaction() as session:
-                return await list_own_findings(
-                    session, reader, _purpose(x_purpose), state=state, limit=limit, after=after
-                )
-
     return router
 
 
@@ -210,7 +83,7 @@ class Door:
     async def post_events(self, request: Request) -> Response:
         """One event, or a batch of them."""
         submission = read_headers(request.scope["headers"])
-        async with _answering():
+        async with answering():
             sender = await self._credentials.authenticate(submission.authorization)
         try:
             body = await read_body(request, submission.encoding.most_bytes)
@@ -265,17 +138,6 @@ class Door:
         return Response(json.dumps(items), status, headers, _JSON)
 
 
-@asynccontextmanager
-async def _answering() -> AsyncIterator[None]:
-    """Turns an absent database into a 503."""
-    try:
-        yield
-    except (SQLAlchemyError, OSError) as error:
-        if is_away(error):
-            raise away() from None
-        raise
-
-
 def _item(prepared: Prepared, outcome: Outcome | BaseException) -> dict[str, Any]:
     if isinstance(outcome, Problem):
         return _problem_item(outcome)
@@ -310,30 +172,3 @@ def _conflict() -> Problem:
         "correct an event send a new one that supersedes it.",
         [FieldError("/id", "id-reused", "is the id of another event")],
     )
-
-
-def _no_such_event() -> Problem:
-    return Problem(
-        404,
-        "no-such-event",
-        "No event of yours has this receipt.",
-        [FieldError("receipt", "unknown", "is no receipt of yours", "parameter")],
-    )
-
-
-def _purpose(text: str) -> str:
-    if not text.isprintable():
-        raise Problem(
-            422,
-            "invalid-header",
-            "A header breaks a rule.",
-            [FieldError("X-Purpose", "printable", "must be printable", "header")],
-        )
-    return text
-
-
-def _receipt(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise _no_such_event() from None

@@ -19,8 +19,11 @@ from services.intake.identify import Identifier
 from services.intake.insert import SOURCE
 from services.intake.judge import Judge
 from services.intake.measure import measure
+from services.intake.push import Pusher
+from services.intake.read_api import reading_routes
 from services.intake.record import GroupRecorder, Recorder
 from services.intake.settings import Settings
+from services.intake.subscription_api import subscription_routes
 from services.intake.tables import Credential
 
 
@@ -47,9 +50,12 @@ def build(
         credentials,
         Judge(identifier, settings.intake.clock_skew_seconds),
         recorder,
-        database,
         clock,
     )
+    push = settings.intake.push
+    router.include_router(reading_routes(credentials, database, clock))
+    router.include_router(subscription_routes(credentials, database, clock, push))
+    tasks.append(Task("intake-push", Pusher(database, push, settings.own_url, clock).run))
     canary = settings.intake.canary
     if canary.is_on:
         secrets = [secret.get_secret_value() for secret in canary.webhook_secrets]
@@ -57,7 +63,7 @@ def build(
         tasks.append(Task("intake-canary", Canary(database, canary, settings.own_url, clock).run))
     if answers_status:
         router.include_router(bus.status_route(database, credentials.authenticate, clock))
-    heard = [listen.subscription(), bus.hearing(SOURCE)]
+    heard = [listen.subscription(push.gather_seconds), bus.hearing(SOURCE)]
     watch = bus.Watch(
         SOURCE, database, road, [one.group for one in heard], clock,
         partial(measure, settings=canary),

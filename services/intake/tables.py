@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, LargeBinary
+from sqlalchemy import BigInteger, DateTime, LargeBinary
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from chassis.audit import AuditRow
 from chassis.credentials import CredentialRow
+from chassis.outbound import OutboundRow
 
 SCHEMA = "intake"
 _IN_SCHEMA = {"schema": SCHEMA}
@@ -243,6 +244,53 @@ class FindingRow(Row, table=True):
     raised_at: datetime | None = _time()
     answered_at: datetime | None = _time()
     withdrawn_at: datetime | None = _time()
+
+
+class Subscription(Row, table=True):
+    """Where an organisation takes pushes of its own events' progress.
+
+    The old key of a rotation signs beside the new one until `previous_until`. `pauses` counts those
+    since it last did well: it is left alone until `paused_until`, then tried with one push.
+    `failing_since`: of the first failure since then. `disabled_reason`: endpoint-gone (it answered
+    410) or failing (for too long).
+    """
+
+    __tablename__ = "subscription"
+    __table_args__ = _IN_SCHEMA
+
+    id: UUID = Field(primary_key=True)
+    organisation: str
+    url: str
+    secret: str
+    previous_secret: str | None = None
+    previous_until: datetime | None = _time()
+    added_at: datetime = Field(sa_type=DateTime(timezone=True))
+    pauses: int = 0
+    paused_until: datetime | None = _time()
+    pushed_at: datetime | None = _time()
+    failing_since: datetime | None = _time()
+    last_outcome: str | None = None
+    last_status: int | None = None
+    disabled_at: datetime | None = _time()
+    disabled_reason: str | None = None
+
+
+class Push(OutboundRow, Row, table=True):
+    """One event whose progress one subscription is told; on the queue whenever it may have changed.
+
+    `version` rises with every change; `pushed` is the last that was told. `told`: a digest of each
+    line as the receiver certainly has it, so that a push says only what is new.
+    """
+
+    __tablename__ = "push"
+    __table_args__ = _IN_SCHEMA
+
+    subscription: UUID
+    receipt: UUID
+    version: int = Field(sa_type=BigInteger)
+    pushed: int = Field(default=0, sa_type=BigInteger)
+    changed_at: datetime = Field(sa_type=DateTime(timezone=True))
+    told: dict[str, str] = Field(default_factory=dict, sa_type=JSONB)
 
 
 class CanaryTrip(Row, table=True):

@@ -27,6 +27,7 @@ class Named(Model):
 class Recipient(Named):
     """One who must know, and how far the notice came; `times` has every state it was in."""
 
+    line: str = Field(description="Opaque: which recipient it is, as pushes of progress name it.")
     rung: int = Field(description="0: the first to be told; above: told because nobody confirmed.")
     state: str
     reason: str | None = None
@@ -196,6 +197,53 @@ class Findings(Model):
 
     findings: tuple[FindingShown, ...]
     after: UUID | None = None
+
+
+class SubscriptionShown(Model):
+    """Where you take pushes of progress, and how that goes."""
+
+    subscription: UUID
+    url: str
+    signature: Literal["hmac", "ed25519"]
+    state: str = Field(
+        description="well, failing (tried again), paused (left alone until `pausedUntil`), probing "
+        "(tried with one push), disabled"
+    )
+    added_at: datetime
+    pushed_at: datetime | None = Field(default=None, description="When one last arrived.")
+    failing_since: datetime | None = None
+    last_outcome: str | None = Field(default=None, description="What came of the last: a code.")
+    last_status: int | None = None
+    paused_until: datetime | None = None
+    disabled_at: datetime | None = None
+    disabled_reason: str | None = Field(
+        default=None, description="endpoint-gone (you answered 410), failing (for too long)"
+    )
+    both_secrets_until: datetime | None = Field(
+        default=None, description="The secret before the last signs too until then."
+    )
+    waiting: int = Field(description="Events whose change you have not been told; 1000 at most.")
+    waiting_since: datetime | None = None
+
+
+class Subscriptions(Model):
+    """Every subscription of yours."""
+
+    subscriptions: tuple[SubscriptionShown, ...]
+
+
+class SubscriptionMade(Model):
+    """The secret is shown this once."""
+
+    subscription: UUID
+    secret: str = Field(description="whsec_…, or whpk_…: what you verify signatures with.")
+
+
+class SecretMade(Model):
+    """The new secret, shown this once; both sign until then."""
+
+    secret: str
+    both_secrets_until: datetime
 
 
 class Progress(Model):

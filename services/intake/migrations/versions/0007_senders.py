@@ -1,0 +1,57 @@
+"""Progress pushed to senders: their subscriptions, and the queue of what has changed."""
+
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+
+_STATEMENTS = (
+    """create table intake.subscription (
+        id uuid primary key,
+        organisation text not null,
+        url text not null,
+        secret text not null,
+        previous_secret text,
+        previous_until timestamptz,
+        added_at timestamptz not null,
+        pauses int not null default 0,
+        paused_until timestamptz,
+        pushed_at timestamptz,
+        failing_since timestamptz,
+        last_outcome text,
+        last_status int,
+        disabled_at timestamptz,
+        disabled_reason text)""",
+    "create index subscription_of_organisation on intake.subscription (organisation)",
+    """create table intake.push (
+        id uuid primary key default gen_random_uuid(),
+        subscription uuid not null,
+        receipt uuid not null,
+        version bigint not null,
+        pushed bigint not null default 0,
+        changed_at timestamptz not null,
+        told jsonb not null default '{}',
+        state text not null default 'waiting',
+        due_at timestamptz not null,
+        overtakes boolean not null default false,
+        turn_at timestamptz not null,
+        ready boolean not null default false,
+        attempts int not null default 0,
+        claim_token uuid,
+        claimed_until timestamptz,
+        settled_at timestamptz)""",
+    "create unique index push_once on intake.push (receipt, subscription)",
+    "create index push_of_subscription on intake.push (subscription) where settled_at is null",
+    """create index push_turn on intake.push (overtakes desc, turn_at)
+        where settled_at is null and ready""",
+    "create index push_rests on intake.push (due_at) where settled_at is null and not ready",
+)
+
+
+def upgrade() -> None:
+    for statement in _STATEMENTS:
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    raise RuntimeError("senders rely on what they subscribed to; restore a backup instead")
