@@ -12,6 +12,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
@@ -22,7 +23,8 @@ from chassis.problems import FieldError, Problem
 from services.intake import openapi
 from services.intake.asking import BEARER, answering
 from services.intake.judge import Judge, Prepared
-from services.intake.read_events import Encoding, Read, read_events, read_headers
+from services.intake.note_rejections import RejectionNotes
+from services.intake.read_events import Encoding, Read, Submission, read_events, read_headers
 from services.intake.record import Conflict, Outcome, Recorder
 from services.intake.tables import Credential
 
@@ -45,10 +47,11 @@ def routes(
     credentials: Credentials[Credential],
     judge: Judge,
     recorder: Recorder,
+    rejections: RejectionNotes,
     clock: Clock,
 ) -> APIRouter:
     """The door."""
-    door = Door(credentials, judge, recorder, clock)
+    door = Door(credentials, judge, recorder, rejections, clock)
     router = APIRouter(tags=["events"])
     router.add_api_route(
         "/v1/events",
@@ -73,31 +76,49 @@ class Door:
         credentials: Credentials[Credential],
         judge: Judge,
         recorder: Recorder,
+        rejections: RejectionNotes,
         clock: Clock,
     ) -> None:
         self._credentials = credentials
         self._judge = judge
         self._recorder = recorder
+        self._rejections = rejections
         self._clock = clock
 
     async def post_events(self, request: Request) -> Response:
-        """One event, or a batch of them."""
-        submission = read_headers(request.scope["headers"])
+        """One event, or a batch of them; what is refused is noted for its sender."""
+        authorization = request.headers.get("authorization")
+        try:
+            submission = read_headers(request.scope["headers"])
+        except Problem as problem:
+            await self._note_unread(authorization, problem)
+            raise
         async with answering():
             sender = await self._credentials.authenticate(submission.authorization)
+        event: Any = None
         try:
-            body = await read_body(request, submission.encoding.most_bytes)
-        except ClientDisconnect:
-            raise Problem(400, "cut-off", "The request ended before its body did.") from None
-        read = read_events(submission, body)
-        if submission.encoding is Encoding.BATCH:
-            return await self._take_batch(read, sender)
+            read = await _read(request, submission)
+            if submission.encoding is Encoding.BATCH:
+                return await self._take_batch(read, sender)
+            event = read.events[0]
+            return await self._take_one(event, read.clean, submission.traceparent, sender)
+        except Problem as problem:
+            self._rejections.note(sender, problem, event)
+            raise
+
+    async def _note_unread(self, authorization: str | None, problem: Problem) -> None:
+        """Note what was refused before it was asked who sends it, if that can be said at all."""
+        try:
+            sender = await self._credentials.authenticate(authorization)
+        except (Problem, SQLAlchemyError, OSError):
+            return
+        self._rejections.note(sender, problem)
+
+    async def _take_one(
+        self, event: Any, clean: bool, traceparent: str | None, sender: Credential
+    ) -> Response:
         prepared = self._judge.judge(
-            read.events[0],
-            sender,
-            self._clock(),
-            clean=read.clean,
-            traceparent=submission.traceparent,
+            event, sender, self._clock(), clean=clean, traceparent=traceparent
         )
         outcome = await self._recorder.record(prepared)
         if isinstance(outcome, Conflict):
@@ -128,23 +149,34 @@ class Door:
                 return_exceptions=True,
             )
         )
-        items = [
-            _problem_item(one) if isinstance(one, Problem) else _item(one, next(outcomes))
-            for one in judged
-        ]
+        items = []
+        for event, one in zip(read.events, judged, strict=True):
+            item = one if isinstance(one, Problem) else _item(one, next(outcomes))
+            if isinstance(item, Problem):
+                self._rejections.note(sender, item, event)
+                item = {"status": item.status, "problem": item.body()}
+            items.append(item)
         accepted = sum(item["status"] == 202 for item in items)
         status = 202 if accepted == len(items) else 207 if accepted else _none_accepted(items)
         headers = {"Retry-After": "5"} if status == 503 else None
         return Response(json.dumps(items), status, headers, _JSON)
 
 
-def _item(prepared: Prepared, outcome: Outcome | BaseException) -> dict[str, Any]:
+async def _read(request: Request, submission: Submission) -> Read:
+    try:
+        body = await read_body(request, submission.encoding.most_bytes)
+    except ClientDisconnect:
+        raise Problem(400, "cut-off", "The request ended before its body did.") from None
+    return read_events(submission, body)
+
+
+def _item(prepared: Prepared, outcome: Outcome | BaseException) -> dict[str, Any] | Problem:
     if isinstance(outcome, Problem):
-        return _problem_item(outcome)
+        return outcome
     if isinstance(outcome, BaseException):
         raise outcome
     if isinstance(outcome, Conflict):
-        return _problem_item(_conflict())
+        return _conflict()
     return {
         "status": 202,
         "receipt": str(prepared.receipt),
@@ -153,10 +185,6 @@ def _item(prepared: Prepared, outcome: Outcome | BaseException) -> dict[str, Any
         "acceptedAt": outcome.accepted_at.isoformat(),
         "flags": json.loads(prepared.flags),
     }
-
-
-def _problem_item(problem: Problem) -> dict[str, Any]:
-    return {"status": problem.status, "problem": problem.body()}
 
 
 def _none_accepted(items: list[dict[str, Any]]) -> int:

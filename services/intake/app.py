@@ -19,6 +19,7 @@ from services.intake.identify import Identifier
 from services.intake.insert import SOURCE
 from services.intake.judge import Judge
 from services.intake.measure import measure
+from services.intake.note_rejections import RejectionNotes
 from services.intake.push import Pusher
 from services.intake.read_api import reading_routes
 from services.intake.record import GroupRecorder, Recorder
@@ -46,14 +47,17 @@ def build(
         recorder = committing = GroupRecorder(database, identifier, settings.intake, clock)
         tasks.append(Task("intake-record", committing.run))
     credentials = Credentials(Credential, database)
+    rejections = RejectionNotes(database, settings.intake.rejections, clock)
+    tasks.append(Task("intake-rejections", rejections.run))
     router = api.routes(
         credentials,
         Judge(identifier, settings.intake.clock_skew_seconds),
         recorder,
+        rejections,
         clock,
     )
     push = settings.intake.push
-    router.include_router(reading_routes(credentials, database, clock))
+    router.include_router(reading_routes(credentials, database, clock, settings.intake.rejections))
     router.include_router(subscription_routes(credentials, database, clock, push))
     tasks.append(Task("intake-push", Pusher(database, push, settings.own_url, clock).run))
     canary = settings.intake.canary

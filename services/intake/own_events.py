@@ -76,7 +76,7 @@ async def list_own_events(
         raise _wrong("type", "type-unknown", "is no event type of this bus")
     if since is not None and since.tzinfo is None:
         raise _wrong("since", "offset", "must carry an offset, such as Z")
-    accepted_at, receipt = _read_cursor(after) if after is not None else (None, None)
+    accepted_at, receipt = read_cursor(after) if after is not None else (None, None)
     rows = (
         await session.execute(
             _LIST,
@@ -113,12 +113,13 @@ async def list_own_events(
             )
             for row in page
         ),
-        after=_write_cursor(last.accepted_at, last.receipt) if last is not None else None,
+        after=write_cursor(last.accepted_at, last.receipt) if last is not None else None,
         settled_before=at - SETTLED_AFTER,
     )
 
 
-def _write_cursor(accepted_at: datetime, receipt: UUID) -> str:
+def write_cursor(accepted_at: datetime, receipt: UUID) -> str:
+    """The place after this event, for whoever asks for the next page."""
     text_form = f"{accepted_at.astimezone(UTC).isoformat()} {receipt}"
     return base64.urlsafe_b64encode(text_form.encode()).decode().rstrip("=")
 
@@ -126,7 +127,8 @@ def _write_cursor(accepted_at: datetime, receipt: UUID) -> str:
 _INSTANT = TypeAdapter(AwareDatetime)
 
 
-def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
+def read_cursor(cursor: str) -> tuple[datetime, UUID]:
+    """The place that `write_cursor` wrote; `Problem` 422."""
     try:
         text_form = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
         accepted_at, _, receipt = text_form.partition(" ")

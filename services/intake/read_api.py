@@ -5,7 +5,7 @@ Every look leaves an audit row.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -26,8 +26,10 @@ from services.intake.asking import (
     read_purpose,
     read_receipt,
 )
+from services.intake.keep_rejections import list_rejections
 from services.intake.own_events import MOST_LISTED, OwnEvents, list_own_events
 from services.intake.own_findings import State, list_own_findings
+from services.intake.own_flagged import list_own_flagged
 from services.intake.progress import read_progress
 from services.intake.questions import (
     ANSWER_LIMIT_BYTES,
@@ -35,18 +37,67 @@ from services.intake.questions import (
     answer_question,
     read_answer,
 )
+from services.intake.settings import RejectionSettings
 from services.intake.tables import Credential
-from services.intake.views import Findings, Progress
+from services.intake.views import Findings, FlaggedEvents, Progress, Rejections
 
 USUAL_PURPOSE = "follow-up of the agency's own event"
-FINDINGS_PURPOSE = "quality of the agency's own records"
+QUALITY_PURPOSE = "quality of the agency's own records"
 
 
 def reading_routes(
-    credentials: Credentials[Credential], database: Database, clock: Clock
+    credentials: Credentials[Credential],
+    database: Database,
+    clock: Clock,
+    rejections: RejectionSettings,
 ) -> APIRouter:
     """The routes of a sender that reads."""
     router = APIRouter(tags=["events"])
+
+    @router.get(
+        "/v1/events/rejected",
+        response_model_exclude_none=True,
+        dependencies=[BEARER],
+        summary="What you sent and was refused, and what to mend",
+        responses=openapi.READ_RESPONSES,
+    )
+    async def get_rejected(
+        request: Request,
+        limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 50,
+        after: int | None = None,
+        x_purpose: Purpose = QUALITY_PURPOSE,
+    ) -> Rejections:
+        async with answering():
+            reader = await authenticate(credentials, request, Operation.READ_OWN_EVENTS)
+            async with database.transaction() as session:
+                return await list_rejections(
+                    session,
+                    reader,
+                    read_purpose(x_purpose),
+                    since=clock() - timedelta(days=rejections.days),
+                    limit=limit,
+                    after=after,
+                )
+
+    @router.get(
+        "/v1/events/flagged",
+        response_model_exclude_none=True,
+        dependencies=[BEARER],
+        summary="What was accepted although something is wrong with it, and what to mend",
+        responses=openapi.READ_RESPONSES,
+    )
+    async def get_flagged(
+        request: Request,
+        limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 50,
+        after: Annotated[str | None, Query(max_length=200)] = None,
+        x_purpose: Purpose = QUALITY_PURPOSE,
+    ) -> FlaggedEvents:
+        async with answering():
+            reader = await authenticate(credentials, request, Operation.READ_OWN_EVENTS)
+            async with database.transaction() as session:
+                return await list_own_flagged(
+                    session, reader, read_purpose(x_purpose), limit=limit, after=after
+                )
 
     @router.get(
         "/v1/events/{receipt}",
@@ -140,7 +191,7 @@ def reading_routes(
         state: State = "open",
         limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 50,
         after: UUID | None = None,
-        x_purpose: Purpose = FINDINGS_PURPOSE,
+        x_purpose: Purpose = QUALITY_PURPOSE,
     ) -> Findings:
         async with answering():
             reader = await authenticate(credentials, request, Operation.READ_OWN_EVENTS)

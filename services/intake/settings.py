@@ -87,6 +87,14 @@ class PushSettings(WebhookSettings):
         return self
 
 
+class RejectionSettings(Group):
+    """What is kept of refused events, for whoever sent them."""
+
+    most: int = Field(default=1_000, ge=1, description="Of one organisation; the newest stay.")
+    days: float = Field(default=30.0, gt=0)
+    linger_seconds: float = Field(default=1.0, ge=0, description="What gathers is one write.")
+
+
 class IntakeSettings(Group):
     """Identity, the clock, and how patiently a request waits to be recorded."""
 
@@ -114,6 +122,7 @@ class IntakeSettings(Group):
     canary: CanarySettings = CanarySettings()
     ledger: LedgerSettings = LedgerSettings()
     push: PushSettings = PushSettings()
+    rejections: RejectionSettings = RejectionSettings()
 
 
 class Settings(ProcessSettings):

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, LargeBinary
+from sqlalchemy import BigInteger, DateTime, Identity, LargeBinary
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
@@ -244,6 +244,29 @@ class FindingRow(Row, table=True):
     raised_at: datetime | None = _time()
     answered_at: datetime | None = _time()
     withdrawn_at: datetime | None = _time()
+
+
+class RejectionRow(Row, table=True):
+    """One refusal, for whoever sent what was refused; see `services.intake.keep_rejections`."""
+
+    __tablename__ = "rejection"
+    __table_args__ = _IN_SCHEMA
+
+    line: int | None = Field(
+        default=None,
+        primary_key=True,
+        sa_type=BigInteger,
+        sa_column_args=(Identity(always=True),),
+    )
+    organisation: str
+    at: datetime = Field(sa_type=DateTime(timezone=True))
+    status: int
+    code: str
+    type: str | None = None
+    source: str | None = None
+    sender_id: str | None = None
+    errors: list[dict[str, str]] = Field(sa_type=JSONB)
+    more_errors: int = 0
 
 
 class Subscription(Row, table=True):

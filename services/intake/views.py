@@ -199,6 +199,61 @@ class Findings(Model):
     after: UUID | None = None
 
 
+class ErrorShown(Model):
+    """One thing that was wrong: where, and which rule."""
+
+    pointer: str | None = None
+    header: str | None = None
+    parameter: str | None = None
+    rule: str
+
+
+class Rejection(Model):
+    """One event, or one request, that was refused. Nothing of it was stored but this."""
+
+    at: datetime
+    status: int
+    code: str = Field(description="The last part of the problem's `type`.")
+    type: str | None = Field(default=None, description="Where it was a type of this bus.")
+    source: str | None = Field(default=None, description="Where it was yours.")
+    id: str | None = Field(default=None, description="Your own id of it, where it could be read.")
+    errors: tuple[ErrorShown, ...]
+    more_errors: int | None = None
+    mend: str
+
+
+class Rejections(Model):
+    """One page, newest first; `after` gives the next."""
+
+    rejections: tuple[Rejection, ...]
+    after: int | None = None
+
+
+class FlagShown(Flag):
+    """What is wrong with an event that was accepted, and what to do about it."""
+
+    mend: str
+
+
+class FlaggedEvent(Model):
+    """One event that was accepted although something is wrong with it."""
+
+    receipt: UUID
+    type: str
+    source: str
+    id: str = Field(description="Your own id of it.")
+    occurred_at: datetime
+    accepted_at: datetime
+    flags: tuple[FlagShown, ...]
+
+
+class FlaggedEvents(Model):
+    """One page, newest first; `after` gives the next."""
+
+    events: tuple[FlaggedEvent, ...]
+    after: str | None = None
+
+
 class SubscriptionShown(Model):
     """Where you take pushes of progress, and how that goes."""
 

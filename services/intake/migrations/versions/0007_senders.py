@@ -1,4 +1,4 @@
-"""Progress pushed to senders: their subscriptions, and the queue of what has changed."""
+"""What senders get: progress pushed, what was refused, what was accepted with flags."""
 
 from alembic import op
 
@@ -44,6 +44,22 @@ _STATEMENTS = (
     "create index push_of_subscription on intake.push (subscription) where settled_at is null",
     """create index push_turn on intake.push (overtakes desc, turn_at)
         where settled_at is null and ready""",
+    """create table intake.rejection (
+        line bigint generated always as identity primary key,
+        organisation text not null,
+        at timestamptz not null,
+        status int not null,
+        code text not null,
+        type text,
+        source text,
+        sender_id text,
+        errors jsonb not null,
+        more_errors int not null default 0)""",
+    "create index rejection_of_organisation on intake.rejection (organisation, line)",
+    "create index rejection_age on intake.rejection (at)",
+    """create index event_flagged on intake.event (organisation, accepted_at, receipt)
+        where flags <> '[]'::jsonb""",
+    "create index event_supersedes on intake.event (supersedes) where supersedes is not null",
     "create index push_rests on intake.push (due_at) where settled_at is null and not ready",
 )
 
