@@ -12,11 +12,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from prometheus_client import Counter
+from sqlalchemy import text
+
 from chassis.audit import write_audit
 from chassis.database import Session
 from schemas.facts import Evidence, Flag, PersonLinkMissing, RecordContradicts
 from services.intake.load_progress import STATES, ProgressRows, load_progress
-from services.intake.outstanding import CONFIRMED, declined, find_outstanding
+from services.intake.outstanding import CONFIRMED, SETTLED, declined, find_outstanding
 from services.intake.tables import Audit, Credential
 from services.intake.views import (
     AnswerShown,
@@ -36,8 +39,19 @@ from services.intake.views import (
 ANSWERED = ("decided", "undone")
 """Resolutions that wait for nobody; one that was undone has asked again as another."""
 
+WAITED_FOR = ("waiting", "overdue")
+
 LINKED_CHILD = "linked-child"
 """Why a person looks at a child whom the sender did not list (`services.directory.add_linked`)."""
+
+any_news_total = Counter(
+    "intake_any_news_total", "Reads of an event's progress while something was still to come"
+)
+
+# The newest row has the highest number, so that nothing is counted on the way of a read.
+_ASKED = text("""
+    select asked from intake.audit where object = :receipt and asked is not null
+     order by asked desc limit 1""")
 
 RECORDED_LATE = timedelta(days=1)
 """An event that reached the bus longer after it happened is shown as late to its sender."""
@@ -53,6 +67,12 @@ async def read_progress(
     found = (await load_progress(session, [receipt], reader.organisation)).get(receipt)
     if found is None:
         return None
+    shown = describe_progress(found, at)
+    asked = int((await session.execute(_ASKED, {"receipt": str(receipt)})).scalar() or 0)
+    news = may_have_news(shown)
+    if news:
+        asked += 1
+        any_news_total.inc()
     subjects = sorted({str(row.child_id) for row in (*found.children, *found.notices)})
     await write_audit(
         session,
@@ -62,8 +82,18 @@ async def read_progress(
         operation="read-progress",
         objects=[(str(receipt), subject) for subject in subjects] or [(str(receipt), None)],
         purpose=purpose,
+        more={"asked": asked if news else None},
     )
-    return describe_progress(found, at)
+    return shown.model_copy(update={"asked": asked or None})
+
+
+def may_have_news(progress: Progress) -> bool:
+    """Whether something is still to come: somebody's confirmation, or a person's decision. To read
+    it then is to ask "any news?"."""
+    if any(one.state in WAITED_FOR for one in progress.resolutions):
+        return True
+    return any(line.doing not in SETTLED for child in progress.children
+               for line in child.outstanding)  # fmt: skip
 
 
 def describe_progress(rows: ProgressRows, at: datetime) -> Progress:

@@ -77,10 +77,15 @@ class Credential(CredentialRow, Row, table=True):
 
 
 class Audit(AuditRow, Row, table=True):
-    """Who read which event's progress."""
+    """Who read which event's progress.
+
+    `asked`: how often its sender had asked by then while something was still to come.
+    """
 
     __tablename__ = "audit"
     __table_args__ = _IN_SCHEMA
+
+    asked: int | None = None
 
 
 class IdentityRow(Row, table=True):

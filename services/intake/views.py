@@ -321,6 +321,11 @@ class Progress(Model):
     children: tuple[Child, ...]
     resolutions: tuple[Resolution, ...]
     counts: Counts
+    asked: int | None = Field(
+        default=None,
+        description="How often you asked while something was still to come: `outstanding` says "
+        "what, and a subscription tells you.",
+    )
     questions: tuple[QuestionShown, ...] = ()
     escalations: tuple[Escalation, ...]
     clocks: tuple[MissedClock, ...]

@@ -1,4 +1,5 @@
-"""What senders get: progress pushed, what was refused, what was accepted with flags."""
+"""What senders get: progress pushed, what was refused, what was accepted with flags,
+and how often a sender asked for news."""
 
 from alembic import op
 
@@ -60,6 +61,8 @@ _STATEMENTS = (
     """create index event_flagged on intake.event (organisation, accepted_at, receipt)
         where flags <> '[]'::jsonb""",
     "create index event_supersedes on intake.event (supersedes) where supersedes is not null",
+    "alter table intake.audit add column asked int",
+    "create index audit_asked on intake.audit (object, asked) where asked is not null",
     "create index push_rests on intake.push (due_at) where settled_at is null and not ready",
 )
 
