@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
@@ -21,7 +21,7 @@ from chassis.clock import Clock
 from chassis.credentials import Credentials
 from chassis.problems import FieldError, Problem
 from services.intake import openapi
-from services.intake.asking import BEARER, answering
+from services.intake.asking import BEARER, answering, mark
 from services.intake.judge import Judge, Prepared
 from services.intake.note_rejections import RejectionNotes
 from services.intake.read_events import Encoding, Read, Submission, read_events, read_headers
@@ -32,6 +32,7 @@ from services.intake.tables import Credential
 _JUDGED_AT_ONCE = 16
 
 _JSON = "application/json"
+_SANDBOX = '"sandbox":true,'
 
 
 class RawRoute(APIRoute):
@@ -45,13 +46,12 @@ class RawRoute(APIRoute):
 
 def routes(
     credentials: Credentials[Credential],
-    judge: Judge,
-    recorder: Recorder,
+    ways: Ways,
     rejections: RejectionNotes,
     clock: Clock,
 ) -> APIRouter:
     """The door."""
-    door = Door(credentials, judge, recorder, rejections, clock)
+    door = Door(credentials, ways, rejections, clock)
     router = APIRouter(tags=["events"])
     router.add_api_route(
         "/v1/events",
@@ -68,20 +68,36 @@ def routes(
     return router
 
 
+class Way(NamedTuple):
+    """How events are judged, and where they are recorded."""
+
+    judge: Judge
+    recorder: Recorder
+
+
+class Ways(NamedTuple):
+    """The way of what is real, and of the sandbox: they share nothing."""
+
+    real: Way
+    sandbox: Way
+
+    def of(self, sender: Credential) -> Way:
+        """The way of what this credential sends."""
+        return self.sandbox if sender.sandbox else self.real
+
+
 class Door:
     """Takes events in: reads, judges, has them recorded, answers."""
 
     def __init__(
         self,
         credentials: Credentials[Credential],
-        judge: Judge,
-        recorder: Recorder,
+        ways: Ways,
         rejections: RejectionNotes,
         clock: Clock,
     ) -> None:
         self._credentials = credentials
-        self._judge = judge
-        self._recorder = recorder
+        self._ways = ways
         self._rejections = rejections
         self._clock = clock
 
@@ -93,7 +109,7 @@ class Door:
         except Problem as problem:
             await self._note_unread(authorization, problem)
             raise
-        async with answering():
+        async with answering(request):
             sender = await self._credentials.authenticate(submission.authorization)
         event: Any = None
         try:
@@ -104,7 +120,7 @@ class Door:
             return await self._take_one(event, read.clean, submission.traceparent, sender)
         except Problem as problem:
             self._rejections.note(sender, problem, event)
-            raise
+            raise mark(problem, sandbox=sender.sandbox) from None
 
     async def _note_unread(self, authorization: str | None, problem: Problem) -> None:
         """Note what was refused before it was asked who sends it, if that can be said at all."""
@@ -112,15 +128,16 @@ class Door:
             sender = await self._credentials.authenticate(authorization)
         except (Problem, SQLAlchemyError, OSError):
             return
-        self._rejections.note(sender, problem)
+        self._rejections.note(sender, mark(problem, sandbox=sender.sandbox))
 
     async def _take_one(
         self, event: Any, clean: bool, traceparent: str | None, sender: Credential
     ) -> Response:
-        prepared = self._judge.judge(
+        way = self._ways.of(sender)
+        prepared = way.judge.judge(
             event, sender, self._clock(), clean=clean, traceparent=traceparent
         )
-        outcome = await self._recorder.record(prepared)
+        outcome = await way.recorder.record(prepared)
         if isinstance(outcome, Conflict):
             raise _conflict()
         headers = {"Location": f"/v1/events/{prepared.receipt}"}
@@ -128,24 +145,25 @@ class Door:
             headers["Idempotent-Replayed"] = "true"
         body_text = (
             f'{{"receipt":"{prepared.receipt}","acceptedAt":"{outcome.accepted_at.isoformat()}",'
-            f'"flags":{prepared.flags}}}'
+            f'{_SANDBOX if sender.sandbox else ""}"flags":{prepared.flags}}}'
         )
         return Response(body_text, 202, headers, _JSON)
 
     async def _take_batch(self, read: Read, sender: Credential) -> Response:
         """Each on its own, answered in order: 202 all accepted, 207 some, 422 none."""
+        way = self._ways.of(sender)
         judged: list[Prepared | Problem] = []
         for position, event in enumerate(read.events):
             if position % _JUDGED_AT_ONCE == _JUDGED_AT_ONCE - 1:
                 await asyncio.sleep(0)
             try:
-                judged.append(self._judge.judge(event, sender, self._clock(), clean=read.clean))
+                judged.append(way.judge.judge(event, sender, self._clock(), clean=read.clean))
             except Problem as problem:
                 judged.append(problem)
         # In this order they go to the log; the recorder shares out the commits.
         outcomes = iter(
             await asyncio.gather(
-                *(self._recorder.record(one) for one in judged if isinstance(one, Prepared)),
+                *(way.recorder.record(one) for one in judged if isinstance(one, Prepared)),
                 return_exceptions=True,
             )
         )
@@ -155,6 +173,8 @@ class Door:
             if isinstance(item, Problem):
                 self._rejections.note(sender, item, event)
                 item = {"status": item.status, "problem": item.body()}
+            if sender.sandbox:
+                item["sandbox"] = True
             items.append(item)
         accepted = sum(item["status"] == 202 for item in items)
         status = 202 if accepted == len(items) else 207 if accepted else _none_accepted(items)

@@ -23,6 +23,7 @@ from services.intake.note_rejections import RejectionNotes
 from services.intake.push import Pusher
 from services.intake.read_api import reading_routes
 from services.intake.record import GroupRecorder, Recorder
+from services.intake.sandbox import SandboxRecorder
 from services.intake.settings import Settings
 from services.intake.subscription_api import subscription_routes
 from services.intake.tables import Credential
@@ -48,18 +49,22 @@ def build(
         tasks.append(Task("intake-record", committing.run))
     credentials = Credentials(Credential, database)
     rejections = RejectionNotes(database, settings.intake.rejections, clock)
+    push, skew = settings.intake.push, settings.intake.clock_skew_seconds
+    sandbox = SandboxRecorder(database, settings.intake.sandbox, push.gather_seconds, clock)
     tasks.append(Task("intake-rejections", rejections.run))
     router = api.routes(
         credentials,
-        Judge(identifier, settings.intake.clock_skew_seconds),
-        recorder,
+        api.Ways(
+            api.Way(Judge(identifier, skew), recorder),
+            api.Way(Judge(identifier.for_sandbox(), skew), sandbox),
+        ),
         rejections,
         clock,
     )
-    push = settings.intake.push
-    router.include_router(reading_routes(credentials, database, clock, settings.intake.rejections))
+    router.include_router(reading_routes(credentials, database, clock, settings.intake))
     router.include_router(subscription_routes(credentials, database, clock, push))
-    tasks.append(Task("intake-push", Pusher(database, push, settings.own_url, clock).run))
+    pusher = Pusher(database, push, settings.intake.sandbox, settings.own_url, clock)
+    tasks.append(Task("intake-push", pusher.run))
     canary = settings.intake.canary
     if canary.is_on:
         secrets = [secret.get_secret_value() for secret in canary.webhook_secrets]

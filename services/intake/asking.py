@@ -32,14 +32,27 @@ Purpose = Annotated[str, Header(max_length=200)]
 
 
 @asynccontextmanager
-async def answering() -> AsyncIterator[None]:
-    """Turns an absent database into a 503."""
+async def answering(request: Request) -> AsyncIterator[None]:
+    """Turns an absent database into a 503, and marks what the sandbox is refused."""
     try:
         yield
+    except Problem as problem:
+        raise mark(problem, sandbox=_of_sandbox(request)) from None
     except (SQLAlchemyError, OSError) as error:
         if is_away(error):
-            raise away() from None
+            raise mark(away(), sandbox=_of_sandbox(request)) from None
         raise
+
+
+def _of_sandbox(request: Request) -> bool:
+    return bool(getattr(request.state, "sandbox", False))
+
+
+def mark(problem: Problem, *, sandbox: bool) -> Problem:
+    """The problem, marked where it is the sandbox's."""
+    if sandbox:
+        problem.more["sandbox"] = True
+    return problem
 
 
 async def authenticate(
@@ -47,6 +60,7 @@ async def authenticate(
 ) -> Credential:
     """Who asks, or `Problem` 401; 403 where agencies of its kind may not do this."""
     credential = await credentials.authenticate(request.headers.get("authorization"))
+    request.state.sandbox = credential.sandbox
     if not may(OrganisationKind(credential.kind), operation):
         raise Problem(403, "not-allowed", f"A {credential.kind} may not do this.")
     return credential

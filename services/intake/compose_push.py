@@ -57,6 +57,7 @@ def compose_push(
         "type": TYPE,
         "timestamp": changed_at.isoformat(timespec="milliseconds"),
         "data": {
+            **({"sandbox": True} if progress.sandbox else {}),
             "receipt": str(progress.receipt),
             "version": version,
             "state": progress.state,

@@ -46,7 +46,8 @@ async def list_rejections(
 ) -> Rejections:
     """One page of what the reader's organisation sent and was refused, newest first."""
     about = {
-        "organisation": reader.organisation, "since": since, "after": after, "limit": limit + 1,
+        "organisation": reader.organisation, "sandbox": reader.sandbox, "since": since,
+        "after": after, "limit": limit + 1,
     }  # fmt: skip
     rows = (await session.execute(_LIST, about)).all()
     await write_audit(
@@ -60,6 +61,7 @@ async def list_rejections(
     )
     page = rows[:limit]
     return Rejections(
+        sandbox=reader.sandbox or None,
         rejections=tuple(_shown(row) for row in page),
         after=page[-1].line if len(rows) > limit else None,
     )
@@ -81,18 +83,20 @@ def _shown(row: Any) -> Rejection:
 
 _KEEP = text("""
     insert into intake.rejection
-           (organisation, at, status, code, type, source, sender_id, errors, more_errors)
-    select organisation, at, status, code, type, source, sender_id, errors, more_errors
+           (organisation, sandbox, at, status, code, type, source, sender_id, errors, more_errors)
+    select organisation, sandbox, at, status, code, type, source, sender_id, errors, more_errors
       from json_to_recordset(cast(:rows as json))
-           as r(organisation text, at timestamptz, status int, code text, type text,
-                source text, sender_id text, errors jsonb, more_errors int)""")
+           as r(organisation text, sandbox boolean, at timestamptz, status int, code text,
+                type text, source text, sender_id text, errors jsonb, more_errors int)""")
 
 _BOUND = text("""
     delete from intake.rejection r
-     using unnest(cast(:organisations as text[])) o(name) cross join lateral (
+     using unnest(cast(:organisations as text[])) o(name)
+     cross join unnest(array[false, true]) s(sandbox) cross join lateral (
            select line from intake.rejection
-            where organisation = o.name order by line desc offset :most limit 1) last
-     where r.organisation = o.name and r.line <= last.line""")
+            where organisation = o.name and sandbox = s.sandbox
+            order by line desc offset :most limit 1) last
+     where r.organisation = o.name and r.sandbox = s.sandbox and r.line <= last.line""")
 
 _SWEEP = text("""
     with old as (
@@ -102,6 +106,6 @@ _SWEEP = text("""
 _LIST = text("""
     select line, at, status, code, type, source, sender_id, errors, more_errors
       from intake.rejection
-     where organisation = :organisation and at >= :since
+     where organisation = :organisation and sandbox = :sandbox and at >= :since
        and (cast(:after as bigint) is null or line < cast(:after as bigint))
      order by line desc limit :limit""")

@@ -72,11 +72,12 @@ _PUSHES = text("""
            coalesce(extract(epoch from clock_timestamp() - min(due)), 0) as seconds
       from (select case p.state when 'waiting' then p.due_at else p.claimed_until end as due
               from intake.subscription s join intake.push p on p.subscription = s.id
-             where p.settled_at is null and s.disabled_at is null
+             where p.settled_at is null and s.disabled_at is null and not s.sandbox
                and (s.paused_until is null or s.paused_until < clock_timestamp())
              limit :most) q""")
 
 _FAILING = text("""
     select count(*) from (
         select from intake.subscription
-         where failing_since is not null or disabled_at is not null limit :most) f""")
+         where not sandbox and (failing_since is not null or disabled_at is not null)
+         limit :most) f""")

@@ -71,6 +71,7 @@ class RejectionNotes:
         notes.append(
             {
                 "organisation": sender.organisation,
+                "sandbox": sender.sandbox,
                 "at": self._clock().isoformat(),
                 "status": problem.status,
                 "code": problem.code,

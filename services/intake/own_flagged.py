@@ -12,18 +12,19 @@ from sqlalchemy import text
 from chassis.audit import write_audit
 from chassis.database import Session
 from services.intake.mend import mend_flag
-from services.intake.own_events import read_cursor, write_cursor
+from services.intake.own_events import EVENTS_OF, read_cursor, write_cursor
 from services.intake.tables import Audit, Credential
 from services.intake.views import FlaggedEvent, FlaggedEvents, FlagShown
 
-_LIST = text("""
+_LIST = """
     select e.receipt, e.type, e.source, e.sender_id, e.occurred_at, e.accepted_at, e.flags
-      from intake.event e
+      from {events} e
      where e.organisation = :organisation and e.flags <> '[]'::jsonb
        and (cast(:at as timestamptz) is null
             or (e.accepted_at, e.receipt) < (:at, cast(:receipt as uuid)))
-       and not exists (select from intake.event later where later.supersedes = e.receipt)
-     order by e.accepted_at desc, e.receipt desc limit :limit""")
+       and not exists (select from {events} later where later.supersedes = e.receipt)
+     order by e.accepted_at desc, e.receipt desc limit :limit"""
+_LISTS = {sandbox: text(_LIST.format(events=table)) for sandbox, table in EVENTS_OF.items()}
 
 
 async def list_own_flagged(
@@ -35,7 +36,7 @@ async def list_own_flagged(
         "organisation": reader.organisation, "at": accepted_at, "receipt": receipt,
         "limit": limit + 1,
     }  # fmt: skip
-    rows = (await session.execute(_LIST, about)).all()
+    rows = (await session.execute(_LISTS[reader.sandbox], about)).all()
     await write_audit(
         session,
         Audit,
@@ -48,6 +49,7 @@ async def list_own_flagged(
     page = rows[:limit]
     last = page[-1] if len(rows) > limit else None
     return FlaggedEvents(
+        sandbox=reader.sandbox or None,
         events=tuple(_shown(row) for row in page),
         after=write_cursor(last.accepted_at, last.receipt) if last is not None else None,
     )

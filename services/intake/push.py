@@ -27,12 +27,14 @@ from chassis.database import Database, Session
 from chassis.telemetry import logger
 from chassis.webhook_keys import Signer, read_signer
 from chassis.webhooks import GONE, Delivered, WebhookClient
-from services.intake.compose_push import Composed, compose_push
+from services.intake.compose_push import compose_push
 from services.intake.load_progress import load_progress
 from services.intake.mark_changed import REST
 from services.intake.progress import describe_progress
-from services.intake.settings import PushSettings
-from services.intake.settle_pushes import Health, Pushed, settle_pushes
+from services.intake.sandbox import load_sandbox
+from services.intake.settings import PushSettings, SandboxSettings
+from services.intake.settle_pushes import Health, Job, Pushed, settle_pushes
+from services.intake.simulate import simulate
 from services.intake.tables import Push
 
 log = logger("intake.push")
@@ -52,16 +54,9 @@ class Subscriber:
 
     id: UUID
     organisation: str
+    sandbox: bool
     url: str
     signers: tuple[Signer, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One claimed row and its push; None where its receiver has everything already."""
-
-    row: Any
-    push: Composed | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +74,16 @@ class Pusher:
     """Pushes in one process; any number of processes may do so at once."""
 
     def __init__(
-        self, database: Database, settings: PushSettings, own_url: str, clock: Clock
+        self,
+        database: Database,
+        settings: PushSettings,
+        sandbox: SandboxSettings,
+        own_url: str,
+        clock: Clock,
     ) -> None:
         self._database = database
         self._settings = settings
+        self._sandbox = sandbox
         self._own_url = own_url
         self._clock = clock
         self._client = WebhookClient(settings, clock)
@@ -144,28 +145,46 @@ class Pusher:
             rows = sorted(of_subscription[known.id], key=lambda row: row.receipt.int)
             keys = [known.secret] if known.previous is None else [known.secret, known.previous]
             to = Subscriber(
-                known.id, known.organisation, known.url, tuple(read_signer(key) for key in keys)
-            )
+                known.id, known.organisation, known.sandbox, known.url,
+                tuple(read_signer(key) for key in keys),
+            )  # fmt: skip
             breaker = self._breakers.setdefault(known.id, Breaker(self._patience))
             if breaker.pauses != known.pauses:
                 breaker.adopt(known.pauses, now + float(known.pause_left or 0.0))
-            shown = await load_progress(session, [row.receipt for row in rows], to.organisation)
-            jobs = [
-                Job(
-                    row,
-                    compose_push(
-                        row.id, row.version, row.changed_at,
-                        describe_progress(shown[row.receipt], row.changed_at),
-                        row.told, self._own_url,
-                    ),
-                )
-                for row in rows
-            ]  # fmt: skip
+            jobs = await (self._simulate if to.sandbox else self._read)(session, to, rows)
             rounds.append(Round(to, breaker, claim.token, lease_ends, jobs))
         if len(rounds) < len(of_subscription):
             # Disabled or removed while it was being marked.
             await session.execute(_LAY_BY, {"ids": [row.id for row in claim.rows]})
         return rounds
+
+    async def _read(self, session: Session, to: Subscriber, rows: Sequence[Any]) -> list[Job]:
+        shown = await load_progress(session, [row.receipt for row in rows], to.organisation)
+        return [
+            Job(
+                row,
+                row.version,
+                compose_push(
+                    row.id, row.version, row.changed_at,
+                    describe_progress(shown[row.receipt], row.changed_at), row.told, self._own_url,
+                ),
+            )
+            for row in rows
+        ]  # fmt: skip
+
+    async def _simulate(self, session: Session, to: Subscriber, rows: Sequence[Any]) -> list[Job]:
+        events = await load_sandbox(session, [row.receipt for row in rows], to.organisation)
+        jobs = []
+        for row in rows:
+            event = events.get(row.receipt)
+            if event is None:  # Forgotten meanwhile.
+                jobs.append(Job(row, row.version, None))
+                continue
+            story = simulate(event, self._clock(), self._sandbox.step_seconds)
+            shown = describe_progress(story.rows, story.at).model_copy(update={"sandbox": True})
+            push = compose_push(row.id, story.version, story.at, shown, row.told, self._own_url)
+            jobs.append(Job(row, story.version, push, story.next_at))
+        return jobs
 
     async def _carry_out(self, one: Round) -> None:
         """Send a round and settle what came of it, whatever ends it."""
@@ -194,13 +213,13 @@ class Pusher:
                 return
             job = waiting.popleft()
             if job.push is None:
-                done.append(Pushed(job.row, None, None))
+                done.append(Pushed(job, None))
                 continue
             outcome = await self._client.send(one.to, job.push.id, job.push.body)
             now = time.monotonic()
             push_seconds.observe(now - started)
             pushes_total.labels(outcome.code).inc()
-            done.append(Pushed(job.row, job.push, outcome))
+            done.append(Pushed(job, outcome))
             if isinstance(outcome, Delivered):
                 one.breaker.succeeded(now)
             else:
@@ -269,7 +288,7 @@ async def _to_its_end(doing: Coroutine[Any, Any, T]) -> T:
 
 
 _SUBSCRIPTIONS = text("""
-    select id, organisation, url, secret, pauses,
+    select id, organisation, sandbox, url, secret, pauses,
            case when previous_until > clock_timestamp() then previous_secret end as previous,
            extract(epoch from paused_until - clock_timestamp()) as pause_left
       from intake.subscription where id = any(:ids) and disabled_at is null""")

@@ -6,6 +6,7 @@ Every look leaves an audit row.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -37,7 +38,8 @@ from services.intake.questions import (
     answer_question,
     read_answer,
 )
-from services.intake.settings import RejectionSettings
+from services.intake.read_sandbox import read_sandbox
+from services.intake.settings import IntakeSettings
 from services.intake.tables import Credential
 from services.intake.views import Findings, FlaggedEvents, Progress, Rejections
 
@@ -49,10 +51,11 @@ def reading_routes(
     credentials: Credentials[Credential],
     database: Database,
     clock: Clock,
-    rejections: RejectionSettings,
+    settings: IntakeSettings,
 ) -> APIRouter:
     """The routes of a sender that reads."""
     router = APIRouter(tags=["events"])
+    read_of_sandbox = partial(read_sandbox, settings=settings.sandbox)
 
     @router.get(
         "/v1/events/rejected",
@@ -67,14 +70,14 @@ def reading_routes(
         after: int | None = None,
         x_purpose: Purpose = QUALITY_PURPOSE,
     ) -> Rejections:
-        async with answering():
+        async with answering(request):
             reader = await authenticate(credentials, request, Operation.READ_OWN_EVENTS)
             async with database.transaction() as session:
                 return await list_rejections(
                     session,
                     reader,
                     read_purpose(x_purpose),
-                    since=clock() - timedelta(days=rejections.days),
+                    since=clock() - timedelta(days=settings.rejections.days),
                     limit=limit,
                     after=after,
                 )
@@ -92,7 +95,7 @@ def reading_routes(
         after: Annotated[str | None, Query(max_length=200)] = None,
         x_purpose: Purpose = QUALITY_PURPOSE,
     ) -> FlaggedEvents:
-        async with answering():
+        async with answering(request):
             reader = await authenticate(credentials, request, Operation.READ_OWN_EVENTS)
             async with database.transaction() as session:
                 return await list_own_flagged(
@@ -111,18 +114,14 @@ def reading_routes(
         receipt: str,
         x_purpose: Purpose = USUAL_PURPOSE,
     ) -> Progress:
-        async with answering():
+        async with answering(request):
             reader = await authenticate(credentials, request, Operation.READ_OWN_EVENTS)
             async with database.transaction() as session:
-                found = await read_progress(
-                    session,
-                    read_receipt(receipt),
-                    reader,
-                    read_purpose(x_purpose),
-                    clock(),
+                found = await (read_of_sandbox if reader.sandbox else read_progress)(
+                    session, read_receipt(receipt), reader, read_purpose(x_purpose), clock()
                 )
-        if found is None:
-            raise no_such_event()
+            if found is None:
+                raise no_such_event()
         return found
 
     @router.get(
@@ -140,7 +139,7 @@ def reading_routes(
         after: Annotated[str | None, Query(max_length=200)] = None,
         x_purpose: Purpose = USUAL_PURPOSE,
     ) -> OwnEvents:
-        async with answering():
+        async with answering(request):
             reader = await authenticate(credentials, request, Operation.READ_OWN_EVENTS)
             async with database.transaction() as session:
                 return await list_own_events(
@@ -167,16 +166,18 @@ def reading_routes(
         question: str,
         x_purpose: Purpose = USUAL_PURPOSE,
     ) -> Answered:
-        async with answering():
+        async with answering(request):
             sender = await authenticate(credentials, request, Operation.ANSWER_QUESTIONS)
+            if sender.sandbox:
+                raise no_such_event()
             said = read_answer(parse_json(await read_body(request, ANSWER_LIMIT_BYTES)))
             async with database.transaction() as session:
                 answer = await answer_question(
                     session, read_receipt(receipt), read_receipt(question), sender, said,
                     read_purpose(x_purpose), clock(),
                 )  # fmt: skip
-        if answer is None:
-            raise no_such_event()
+            if answer is None:
+                raise no_such_event()
         return Answered(answer=answer)
 
     @router.get(
@@ -193,8 +194,10 @@ def reading_routes(
         after: UUID | None = None,
         x_purpose: Purpose = QUALITY_PURPOSE,
     ) -> Findings:
-        async with answering():
+        async with answering(request):
             reader = await authenticate(credentials, request, Operation.READ_OWN_EVENTS)
+            if reader.sandbox:
+                return Findings(sandbox=True, findings=())
             async with database.transaction() as session:
                 return await list_own_findings(
                     session,

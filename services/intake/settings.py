@@ -95,6 +95,14 @@ class RejectionSettings(Group):
     linger_seconds: float = Field(default=1.0, ge=0, description="What gathers is one write.")
 
 
+class SandboxSettings(Group):
+    """Events of sandbox credentials; see `services.intake.sandbox`."""
+
+    step_seconds: float = Field(default=5.0, gt=0, description="Between two steps of the story.")
+    most: int = Field(default=1_000, ge=1, description="Events of one organisation.")
+    days: float = Field(default=30.0, gt=0)
+
+
 class IntakeSettings(Group):
     """Identity, the clock, and how patiently a request waits to be recorded."""
 
@@ -123,6 +131,7 @@ class IntakeSettings(Group):
     ledger: LedgerSettings = LedgerSettings()
     push: PushSettings = PushSettings()
     rejections: RejectionSettings = RejectionSettings()
+    sandbox: SandboxSettings = SandboxSettings()
 
 
 class Settings(ProcessSettings):

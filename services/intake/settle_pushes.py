@@ -24,11 +24,24 @@ from services.intake.settings import PushSettings
 from services.intake.tables import Audit, Push
 
 
-class Pushed(NamedTuple):
-    """One claimed row and what came of it; without a push its receiver had everything."""
+class Job(NamedTuple):
+    """One claimed row, the version that it is, and its push.
+
+    Attributes:
+        push: None where its receiver has everything already.
+        next_at: when it goes on by itself, of an event of the sandbox.
+    """
 
     row: Any
+    version: int
     push: Composed | None
+    next_at: datetime | None = None
+
+
+class Pushed(NamedTuple):
+    """What came of a job; None where nothing was to be sent."""
+
+    job: Job
     outcome: Outcome | None
 
 
@@ -56,12 +69,12 @@ async def settle_pushes(
     which everybody takes these locks.
     """
     disabled = await _note_health(session, health, at, settings)
-    ids = [*(one.row.id for one in health.done), *(row.id for row in unsent)]
+    ids = [*(one.job.row.id for one in health.done), *(row.id for row in unsent)]
     await session.execute(_LOCK, {"ids": ids})
     await outbound.give_back(session, Push, [(row.id, token) for row in unsent])
     verdicts = [_verdict(one, settings) for one in health.done]
     settled = await outbound.settle(session, Push, token, verdicts)
-    kept = [one for one in health.done if one.row.id in settled]
+    kept = [one for one in health.done if one.job.row.id in settled]
     if kept:
         await session.execute(
             _TELL,
@@ -74,7 +87,7 @@ async def settle_pushes(
         credential=str(health.subscription),
         operation="push-progress",
         objects=[
-            (str(one.row.receipt), None) for one in kept if isinstance(one.outcome, Delivered)
+            (str(one.job.row.receipt), None) for one in kept if isinstance(one.outcome, Delivered)
         ],
         purpose="the sender subscribed",
     )
@@ -114,18 +127,20 @@ async def _note_health(
 def _verdict(one: Pushed, settings: PushSettings) -> outbound.Settlement:
     """Told, or tried again: a push is never given up."""
     if one.outcome is None or isinstance(one.outcome, Delivered):
-        return outbound.Settlement(one.row.id, outbound.DONE)
+        return outbound.Settlement(one.job.row.id, outbound.DONE)
     asked = one.outcome.after_seconds if isinstance(one.outcome, Unreachable) else None
-    delay = asked if asked is not None else backoff_seconds(one.row.attempts, settings)
-    return outbound.Settlement(one.row.id, outbound.WAITING, delay)
+    delay = asked if asked is not None else backoff_seconds(one.job.row.attempts, settings)
+    return outbound.Settlement(one.job.row.id, outbound.WAITING, delay)
 
 
 def _told(one: Pushed) -> dict[str, Any]:
-    digests = one.push.digests if one.push is not None else {}
-    arrived = one.push is None or isinstance(one.outcome, Delivered)
+    job = one.job
+    digests = job.push.digests if job.push is not None else {}
+    arrived = one.outcome is None or isinstance(one.outcome, Delivered)
     return {
-        "id": str(one.row.id),
-        "version": one.row.version,
+        "id": str(job.row.id),
+        "version": job.version,
+        "next_at": job.next_at.isoformat() if job.next_at is not None else None,
         "arrived": arrived,
         "told": digests if arrived else {},
         "doubtful": [] if arrived else list(digests),
@@ -145,13 +160,16 @@ _TELL = text("""
            settled_at = case when a.again then null else p.settled_at end,
            ready = p.ready and not a.again,
            attempts = case when a.again then 0 else p.attempts end,
-           due_at = case when a.again then clock_timestamp() + make_interval(secs => :gather)
-                         else p.due_at end,
+           due_at = case when not a.again then p.due_at
+                         else coalesce(r.next_at,
+                                       clock_timestamp() + make_interval(secs => :gather)) end,
            turn_at = case when a.again then clock_timestamp() else p.turn_at end
       from json_to_recordset(cast(:rows as json))
-           as r(id uuid, version bigint, arrived boolean, told jsonb, doubtful json)
+           as r(id uuid, version bigint, next_at timestamptz, arrived boolean, told jsonb,
+                doubtful json)
       cross join lateral (
-           select q.version > r.version and q.settled_at is not null as again
+           select q.settled_at is not null
+                  and (q.version > r.version or r.next_at is not null) as again
              from intake.push q where q.id = r.id) a
      where p.id = r.id""")
 

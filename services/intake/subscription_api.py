@@ -69,31 +69,34 @@ def subscription_routes(
     @router.post(
         "/v1/subscriptions",
         status_code=201,
+        response_model_exclude_none=True,
         dependencies=[BEARER],
         summary="Be told of progress at an address of your own",
         responses=openapi.READ_RESPONSES,
     )
     async def post_subscription(request: Request, response: Response) -> SubscriptionMade:
-        async with answering():
+        async with answering(request):
             sender = await authorise(request)
-        wanted = read_said(
-            SubscriptionWanted, await _body(request), "The subscription breaks a rule."
-        )
-        await _judge_address(wanted.url, settings)
-        async with answering(), database.transaction() as session:
-            made = await add_subscription(
-                session, sender.organisation, wanted.url, wanted.signature,
-                settings.most_subscriptions, clock(),
-            )  # fmt: skip
-            if made is None:
-                raise Problem(
-                    409,
-                    "too-many-subscriptions",
-                    f"An organisation has at most {settings.most_subscriptions}; remove one.",
-                )
-            await _note(session, sender, "add-subscription", made.subscription)
+            wanted = read_said(
+                SubscriptionWanted, await _body(request), "The subscription breaks a rule."
+            )
+            await _judge_address(wanted.url, settings)
+            async with database.transaction() as session:
+                made = await add_subscription(
+                    session, sender, wanted.url, wanted.signature, settings.most_subscriptions,
+                    clock(),
+                )  # fmt: skip
+                if made is None:
+                    raise Problem(
+                        409,
+                        "too-many-subscriptions",
+                        f"An organisation has at most {settings.most_subscriptions}; remove one.",
+                    )
+                await _note(session, sender, "add-subscription", made.subscription)
         response.headers["Cache-Control"] = "no-store"
-        return SubscriptionMade(subscription=made.subscription, secret=made.secret)
+        return SubscriptionMade(
+            sandbox=sender.sandbox or None, subscription=made.subscription, secret=made.secret
+        )
 
     @router.get(
         "/v1/subscriptions",
@@ -103,30 +106,33 @@ def subscription_routes(
         responses=openapi.READ_RESPONSES,
     )
     async def get_subscriptions(request: Request) -> Subscriptions:
-        async with answering():
+        async with answering(request):
             sender = await authorise(request)
             async with database.reading() as session:
-                found = await list_subscriptions(session, sender.organisation, clock())
-        return Subscriptions(subscriptions=found)
+                found = await list_subscriptions(session, sender, clock())
+        return Subscriptions(sandbox=sender.sandbox or None, subscriptions=found)
 
     @router.post(
         "/v1/subscriptions/{subscription}/secret",
+        response_model_exclude_none=True,
         dependencies=[BEARER],
         summary="A new secret; both sign for a while",
         responses=openapi.READ_RESPONSES,
     )
     async def post_secret(request: Request, response: Response, subscription: UUID) -> SecretMade:
-        async with answering():
+        async with answering(request):
             sender = await authorise(request)
-        wanted = read_said(RotationWanted, await _body(request), "The rotation breaks a rule.")
-        overlap, at = timedelta(hours=wanted.overlap_hours), clock()
-        async with answering(), database.transaction() as session:
-            secret = await rotate_secret(session, sender.organisation, subscription, overlap, at)
-            if secret is None:
-                raise _no_such()
-            await _note(session, sender, "rotate-subscription", subscription)
+            wanted = read_said(RotationWanted, await _body(request), "The rotation breaks a rule.")
+            overlap, at = timedelta(hours=wanted.overlap_hours), clock()
+            async with database.transaction() as session:
+                secret = await rotate_secret(session, sender, subscription, overlap, at)
+                if secret is None:
+                    raise _no_such()
+                await _note(session, sender, "rotate-subscription", subscription)
         response.headers["Cache-Control"] = "no-store"
-        return SecretMade(secret=secret, both_secrets_until=at + overlap)
+        return SecretMade(
+            sandbox=sender.sandbox or None, secret=secret, both_secrets_until=at + overlap
+        )
 
     @router.post(
         "/v1/subscriptions/{subscription}/enable",
@@ -136,15 +142,13 @@ def subscription_routes(
         responses=openapi.READ_RESPONSES,
     )
     async def enable(request: Request, subscription: UUID) -> SubscriptionShown:
-        async with answering():
+        async with answering(request):
             sender = await authorise(request)
             async with database.transaction() as session:
-                if not await enable_subscription(session, sender.organisation, subscription):
+                if not await enable_subscription(session, sender, subscription):
                     raise _no_such()
                 await _note(session, sender, "enable-subscription", subscription)
-                (found,) = await list_subscriptions(
-                    session, sender.organisation, clock(), subscription
-                )
+                (found,) = await list_subscriptions(session, sender, clock(), subscription)
         return found
 
     @router.delete(
@@ -155,10 +159,10 @@ def subscription_routes(
         responses=openapi.READ_RESPONSES,
     )
     async def delete_subscription(request: Request, subscription: UUID) -> Response:
-        async with answering():
+        async with answering(request):
             sender = await authorise(request)
             async with database.transaction() as session:
-                if not await remove_subscription(session, sender.organisation, subscription):
+                if not await remove_subscription(session, sender, subscription):
                     raise _no_such()
                 await _note(session, sender, "remove-subscription", subscription)
         return Response(status_code=204)

@@ -70,10 +70,12 @@ class Agency(Row, table=True):
 
 
 class Credential(CredentialRow, Row, table=True):
-    """An agency's key."""
+    """An agency's key. `sandbox`: it reaches the sandbox, and nothing that is real."""
 
     __tablename__ = "credential"
     __table_args__ = _IN_SCHEMA
+
+    sandbox: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
 
 
 class Audit(AuditRow, Row, table=True):
@@ -251,12 +253,34 @@ class FindingRow(Row, table=True):
     withdrawn_at: datetime | None = _time()
 
 
+class SandboxEvent(Row, table=True):
+    """One event of a sandbox credential: how many children it named, and nothing else of it."""
+
+    __tablename__ = "sandbox_event"
+    __table_args__ = _IN_SCHEMA
+
+    receipt: UUID = Field(primary_key=True)
+    organisation: str
+    source: str
+    sender_id: str
+    type: str
+    version: int
+    occurred_at: datetime = Field(sa_type=DateTime(timezone=True))
+    accepted_at: datetime = Field(sa_type=DateTime(timezone=True))
+    due_at: datetime | None = _time()
+    content_hash: bytes = Field(sa_type=LargeBinary)
+    supersedes: UUID | None = None
+    flags: list[dict[str, str]] = Field(sa_type=JSONB)
+    children: int
+
+
 class RejectionRow(Row, table=True):
     """One refusal, for whoever sent what was refused; see `services.intake.keep_rejections`."""
 
     __tablename__ = "rejection"
     __table_args__ = _IN_SCHEMA
 
+    sandbox: bool = False
     line: int | None = Field(
         default=None,
         primary_key=True,
@@ -288,6 +312,7 @@ class Subscription(Row, table=True):
 
     id: UUID = Field(primary_key=True)
     organisation: str
+    sandbox: bool = False
     url: str
     secret: str
     previous_secret: str | None = None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from schemas.facts import Evidence, Flag
 from schemas.model import Model
+
+SANDBOX: Any = Field(default=None, description="True: of the sandbox, and nothing of it is real.")
 
 
 class Named(Model):
@@ -195,6 +197,7 @@ class FindingShown(Model):
 class Findings(Model):
     """One page, oldest first; `after` gives the next."""
 
+    sandbox: Literal[True] | None = SANDBOX
     findings: tuple[FindingShown, ...]
     after: UUID | None = None
 
@@ -225,6 +228,7 @@ class Rejection(Model):
 class Rejections(Model):
     """One page, newest first; `after` gives the next."""
 
+    sandbox: Literal[True] | None = SANDBOX
     rejections: tuple[Rejection, ...]
     after: int | None = None
 
@@ -250,6 +254,7 @@ class FlaggedEvent(Model):
 class FlaggedEvents(Model):
     """One page, newest first; `after` gives the next."""
 
+    sandbox: Literal[True] | None = SANDBOX
     events: tuple[FlaggedEvent, ...]
     after: str | None = None
 
@@ -257,6 +262,7 @@ class FlaggedEvents(Model):
 class SubscriptionShown(Model):
     """Where you take pushes of progress, and how that goes."""
 
+    sandbox: Literal[True] | None = SANDBOX
     subscription: UUID
     url: str
     signature: Literal["hmac", "ed25519"]
@@ -284,12 +290,14 @@ class SubscriptionShown(Model):
 class Subscriptions(Model):
     """Every subscription of yours."""
 
+    sandbox: Literal[True] | None = SANDBOX
     subscriptions: tuple[SubscriptionShown, ...]
 
 
 class SubscriptionMade(Model):
     """The secret is shown this once."""
 
+    sandbox: Literal[True] | None = SANDBOX
     subscription: UUID
     secret: str = Field(description="whsec_…, or whpk_…: what you verify signatures with.")
 
@@ -297,6 +305,7 @@ class SubscriptionMade(Model):
 class SecretMade(Model):
     """The new secret, shown this once; both sign until then."""
 
+    sandbox: Literal[True] | None = SANDBOX
     secret: str
     both_secrets_until: datetime
 
@@ -304,6 +313,7 @@ class SecretMade(Model):
 class Progress(Model):
     """Everything that its sender may know of an event."""
 
+    sandbox: Literal[True] | None = SANDBOX
     receipt: UUID
     type: str
     version: int

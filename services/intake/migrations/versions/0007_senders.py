@@ -1,5 +1,5 @@
 """What senders get: progress pushed, what was refused, what was accepted with flags,
-and how often a sender asked for news."""
+and how often a sender asked for news; and the sandbox."""
 
 from alembic import op
 
@@ -10,6 +10,7 @@ _STATEMENTS = (
     """create table intake.subscription (
         id uuid primary key,
         organisation text not null,
+        sandbox boolean not null default false,
         url text not null,
         secret text not null,
         previous_secret text,
@@ -48,6 +49,7 @@ _STATEMENTS = (
     """create table intake.rejection (
         line bigint generated always as identity primary key,
         organisation text not null,
+        sandbox boolean not null default false,
         at timestamptz not null,
         status int not null,
         code text not null,
@@ -56,11 +58,28 @@ _STATEMENTS = (
         sender_id text,
         errors jsonb not null,
         more_errors int not null default 0)""",
-    "create index rejection_of_organisation on intake.rejection (organisation, line)",
+    "create index rejection_of_organisation on intake.rejection (organisation, sandbox, line)",
     "create index rejection_age on intake.rejection (at)",
     """create index event_flagged on intake.event (organisation, accepted_at, receipt)
         where flags <> '[]'::jsonb""",
     "create index event_supersedes on intake.event (supersedes) where supersedes is not null",
+    "alter table intake.credential add column sandbox boolean not null default false",
+    """create table intake.sandbox_event (
+        receipt uuid primary key,
+        organisation text not null,
+        source text not null,
+        sender_id text not null,
+        type text not null,
+        version int not null,
+        occurred_at timestamptz not null,
+        accepted_at timestamptz not null,
+        due_at timestamptz,
+        content_hash bytea not null,
+        supersedes uuid,
+        flags jsonb not null,
+        children int not null)""",
+    """create index sandbox_event_of_organisation
+        on intake.sandbox_event (organisation, accepted_at, receipt)""",
     "alter table intake.audit add column asked int",
     "create index audit_asked on intake.audit (object, asked) where asked is not null",
     "create index push_rests on intake.push (due_at) where settled_at is null and not ready",
