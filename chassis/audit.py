@@ -5,7 +5,9 @@ Each service keeps its own table, made from `AuditRow`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import DateTime, insert
@@ -38,8 +40,13 @@ async def write_audit(
     operation: str,
     objects: list[tuple[str, str | None]],
     purpose: str,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write one row per (object, subject) in the caller's transaction."""
+    """Write one row per (object, subject) in the caller's transaction.
+
+    Args:
+        more: values of columns that the service's own table has besides.
+    """
     if not objects:
         return
     at = now()
@@ -55,6 +62,7 @@ async def write_audit(
                 "object": thing,
                 "subject": subject,
                 "purpose": purpose,
+                **(more or {}),
             }
             for thing, subject in objects
         ],

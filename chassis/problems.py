@@ -35,6 +35,8 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
         detail: what is wrong and what to do, for a person.
         errors: one per field.
         headers: further answer headers, such as `Retry-After`.
+
+    Members that a service adds to its problems (RFC 9457, 3.2) stand in `more`.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
         self.detail = detail
         self.errors = errors
         self.headers = dict(headers or {})
+        self.more: dict[str, Any] = {}
 
     def body(self) -> dict[str, Any]:
         """The problem as JSON."""
@@ -62,7 +65,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
         }
         if self.errors:
             body["errors"] = list(self.errors)
-        return body
+        return {**body, **self.more}
 
     def response(self) -> JSONResponse:
         """The problem as an answer."""

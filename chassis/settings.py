@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -50,6 +51,29 @@ class LogSettings(Group):
 
     level: str = "INFO"
     json_lines: bool = True
+
+
+class WebhookSettings(Group):
+    """How webhooks are sent: patience with one answer, with one receiver, and where they may go."""
+
+    timeout_seconds: float = Field(default=10.0, gt=0)
+    retry_first_seconds: float = Field(default=2.0, gt=0)
+    retry_last_seconds: float = Field(default=300.0, gt=0)
+    retry_after_least_seconds: float = Field(default=1.0, ge=0)
+    retry_after_most_seconds: float = Field(
+        default=600.0, description="A receiver that asks for longer is asked again after this."
+    )
+    allowed_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
+        default=(),
+        description="May be reached though not public, and without https: a JSON list of networks.",
+    )
+    pause_after_failures: int = Field(
+        default=10, ge=1, description="So many in a row, and the endpoint is left alone."
+    )
+    pause_first_seconds: float = Field(
+        default=5.0, gt=0, description="For how long at first; each further pause is twice as long."
+    )
+    pause_last_seconds: float = Field(default=60.0, gt=0, description="And at most for so long.")
 
 
 class ProcessSettings(BaseSettings):

@@ -15,6 +15,7 @@ class Operation(StrEnum):
 
     SEND = "send"
     READ_OWN_EVENTS = "read-own-events"
+    SUBSCRIBE_TO_OWN_EVENTS = "subscribe-to-own-events"
     ANSWER_QUESTIONS = "answer-questions"
     READ_NOTICES = "read-notices"
     ACKNOWLEDGE_NOTICES = "acknowledge-notices"
@@ -52,6 +53,7 @@ SENDERS: dict[str, frozenset[Kind]] = {
 
 OPERATORS: dict[Operation, frozenset[Kind]] = {
     Operation.READ_OWN_EVENTS: ANY_AGENCY,
+    Operation.SUBSCRIBE_TO_OWN_EVENTS: ANY_AGENCY,
     Operation.ANSWER_QUESTIONS: ANY_AGENCY,  # About its own events.
     Operation.READ_NOTICES: ANY_AGENCY,  # Its own only: every agency is told of its referrals.
     Operation.ACKNOWLEDGE_NOTICES: ANY_AGENCY,

@@ -25,7 +25,7 @@ from services.directory.settings import Settings as OfDirectory
 from services.health_broker import app as health_broker
 from services.health_broker.settings import Settings as OfHealthBroker
 from services.intake import app as intake
-from services.intake.settings import CanarySettings, IntakeSettings
+from services.intake.settings import CanarySettings, IntakeSettings, PushSettings
 from services.intake.settings import Settings as OfIntake
 from services.notifier import app as notifier
 from services.notifier.settings import NotifierGroup, SendSettings
@@ -64,7 +64,9 @@ def build_services(wiring: Wiring) -> list[Service]:
         bus=wiring.bus,
         http=wiring.http,
         intake=IntakeSettings(
-            identity_secret=SecretStr(wiring.identity_secret), canary=wiring.canary
+            identity_secret=SecretStr(wiring.identity_secret),
+            canary=wiring.canary,
+            push=PushSettings(allowed_networks=(LOOPBACK,)),
         ),
     )
     of_directory = OfDirectory(

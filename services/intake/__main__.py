@@ -1,4 +1,4 @@
-"""`python -m services.intake`: serves alone; or `settings`, or `agency add|rotate|revoke|list`."""
+"""`python -m services.intake`: serves; `settings`; `agency add|sandbox|rotate|revoke|list`."""
 
 from __future__ import annotations
 
@@ -66,11 +66,15 @@ async def _change_agencies(settings: Settings, command: argparse.Namespace) -> s
                         name=command.name,
                         source=command.source,
                     )
+                case "sandbox":
+                    return await agencies.add_sandbox_key(session, command.organisation)
                 case "rotate":
                     overlap = timedelta(hours=command.overlap_hours)
                     return await agencies.rotate_key(session, command.organisation, overlap)
                 case "revoke":
-                    ended = await agencies.revoke_agency(session, command.organisation)
+                    ended = await agencies.revoke_agency(
+                        session, command.organisation, only_sandbox=command.only_sandbox
+                    )
                     return f"{ended} keys of {command.organisation} ended"
                 case _:
                     lines = await agencies.list_agencies(session)
@@ -83,7 +87,7 @@ def _line(agency: agencies.AgencyLine) -> str:
     newest = agency.newest_key_at.isoformat(timespec="seconds") if agency.newest_key_at else "-"
     return (
         f"{agency.organisation}\t{agency.kind}\t{agency.source}\t{agency.name}\t"
-        f"{agency.keys} valid keys, newest of {newest}"
+        f"{agency.keys} valid keys, newest of {newest}; {agency.sandbox_keys} of the sandbox"
     )
 
 
@@ -99,10 +103,15 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--kind", required=True, choices=[kind.value for kind in OrganisationKind])
     add.add_argument("--name", required=True)
     add.add_argument("--source", required=True, help="the `source` of its events")
+    actions.add_parser(
+        "sandbox", help="make a key of its sandbox, which reaches nothing real; prints it, once"
+    ).add_argument("organisation")
     rotate = actions.add_parser("rotate", help="make a new key; prints it, once")
     rotate.add_argument("organisation")
     rotate.add_argument("--overlap-hours", type=float, default=24.0)
-    actions.add_parser("revoke", help="end every key now").add_argument("organisation")
+    revoke = actions.add_parser("revoke", help="end every key now")
+    revoke.add_argument("organisation")
+    revoke.add_argument("--only-sandbox", action="store_true", help="leave the others")
     actions.add_parser("list", help="show every agency")
     return parser
 

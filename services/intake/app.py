@@ -19,8 +19,13 @@ from services.intake.identify import Identifier
 from services.intake.insert import SOURCE
 from services.intake.judge import Judge
 from services.intake.measure import measure
+from services.intake.note_rejections import RejectionNotes
+from services.intake.push import Pusher
+from services.intake.read_api import reading_routes
 from services.intake.record import GroupRecorder, Recorder
+from services.intake.sandbox import SandboxRecorder
 from services.intake.settings import Settings
+from services.intake.subscription_api import subscription_routes
 from services.intake.tables import Credential
 
 
@@ -43,13 +48,23 @@ def build(
         recorder = committing = GroupRecorder(database, identifier, settings.intake, clock)
         tasks.append(Task("intake-record", committing.run))
     credentials = Credentials(Credential, database)
+    rejections = RejectionNotes(database, settings.intake.rejections, clock)
+    push, skew = settings.intake.push, settings.intake.clock_skew_seconds
+    sandbox = SandboxRecorder(database, settings.intake.sandbox, push.gather_seconds, clock)
+    tasks.append(Task("intake-rejections", rejections.run))
     router = api.routes(
         credentials,
-        Judge(identifier, settings.intake.clock_skew_seconds),
-        recorder,
-        database,
+        api.Ways(
+            api.Way(Judge(identifier, skew), recorder),
+            api.Way(Judge(identifier.for_sandbox(), skew), sandbox),
+        ),
+        rejections,
         clock,
     )
+    router.include_router(reading_routes(credentials, database, clock, settings.intake))
+    router.include_router(subscription_routes(credentials, database, clock, push))
+    pusher = Pusher(database, push, settings.intake.sandbox, settings.own_url, clock)
+    tasks.append(Task("intake-push", pusher.run))
     canary = settings.intake.canary
     if canary.is_on:
         secrets = [secret.get_secret_value() for secret in canary.webhook_secrets]
@@ -57,7 +72,7 @@ def build(
         tasks.append(Task("intake-canary", Canary(database, canary, settings.own_url, clock).run))
     if answers_status:
         router.include_router(bus.status_route(database, credentials.authenticate, clock))
-    heard = [listen.subscription(), bus.hearing(SOURCE)]
+    heard = [listen.subscription(push.gather_seconds), bus.hearing(SOURCE)]
     watch = bus.Watch(
         SOURCE, database, road, [one.group for one in heard], clock,
         partial(measure, settings=canary),

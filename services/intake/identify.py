@@ -43,6 +43,10 @@ class Identifier:
         """Tells one secret from another, and nothing about it."""
         return self._derive("mark", "", "").hex()
 
+    def for_sandbox(self) -> Identifier:
+        """Derives others, so that an event of the sandbox never meets a real one."""
+        return Identifier(self._derive("sandbox", "", "").hex())
+
     def receipt_of(self, source: str, sender_id: str) -> UUID:
         """The receipt of a sender's event, whether or not it has arrived (RFC 9562, version 8)."""
         value = int.from_bytes(self._derive("receipt", source, sender_id)[:16], "big")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -38,7 +39,9 @@ from schemas.facts import (
     ResolutionUndone,
     notice_id,
 )
+from services.intake.mark_changed import mark_changed
 from services.intake.outstanding import CONFIRMED
+from services.intake.settings import GATHER_SECONDS
 from services.intake.tell_progress import (
     LATEST,
     TELL_CHILDREN,
@@ -72,23 +75,26 @@ LINGER_SECONDS = 0.05
 """A sender looks at its event after seconds; facts that gather so long cost a tenth each."""
 
 
-def subscription() -> Subscription:
+def subscription(gather_seconds: float = GATHER_SECONDS) -> Subscription:
     """Everything that is said of an event once it is accepted."""
     return Subscription(
         "intake-progress",
         TOPICS,
-        keep_progress,
+        partial(keep_progress, gather_seconds=gather_seconds),
         KNOWN,
         skips=frozenset({QuestionAnswered.fact_type, MailboxNotCollected.fact_type}),
         linger_seconds=LINGER_SECONDS,
     )
 
 
-async def keep_progress(session: Session, facts: Sequence[Fact]) -> None:
-    """Add what a batch of facts tells, one statement a table."""
+async def keep_progress(
+    session: Session, facts: Sequence[Fact], gather_seconds: float = GATHER_SECONDS
+) -> None:
+    """Add what a batch of facts tells, one statement a table; the marks of what changed first."""
     told = Told()
     for fact in facts:
         told.hear(fact)
+    await mark_changed(session, told.changed, gather_seconds)
     for statement, rows in told.statements():
         if rows:
             await session.execute(statement, {"rows": json.dumps(rows, default=_plain)})
@@ -105,6 +111,7 @@ class Told:
         self.clocks: dict[tuple[UUID, str], Row] = {}
         self.findings: dict[UUID, Row] = {}
         self.questions: dict[UUID, Row] = {}
+        self.changed: dict[UUID, datetime] = {}
 
     def statements(self) -> list[tuple[TextClause, list[Row]]]:
         """Each statement with its rows."""
@@ -124,6 +131,7 @@ class Told:
             said = FACTS[fact.type].model_validate_json(fact.payload)
         except ValidationError:
             raise Park("unreadable") from None
+        self._note_change(said, fact.at)
         match said:
             case NoticeFact():
                 self._hear_notice(said)
@@ -160,6 +168,14 @@ class Told:
                 _merge(self.clocks, (said.receipt, said.clock), row)
             case _:
                 raise Park(f"{fact.type} is no part of progress")
+
+    def _note_change(self, said: Any, at: datetime) -> None:
+        """Of which event something is told: of the one that is retracted, not of its retraction."""
+        # A finding may be of a file, and of no event.
+        about = "retracts" if isinstance(said, EventRetracted) else "receipt"
+        receipt: UUID | None = getattr(said, about, None)
+        if receipt is not None:
+            self.changed[receipt] = max(at, self.changed.get(receipt, at))
 
     def _hear_addressed(self, said: EventAddressed, at: datetime) -> None:
         # Where the register may not say who the child is, its recipients are shown by role only.

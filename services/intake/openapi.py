@@ -9,6 +9,11 @@ from services.intake.read_events import BATCH_TYPE, BINARY_TYPE, MOST_IN_BATCH, 
 
 _EVENT: dict[str, Any] = CloudEvent.model_json_schema(by_alias=True)
 
+_SANDBOX = {
+    "type": "boolean",
+    "description": "True: of the sandbox, and nothing of it is real. Otherwise absent.",
+}
+
 _ERROR = {
     "type": "object",
     "properties": {
@@ -29,6 +34,7 @@ _PROBLEM = {
         "status": {"type": "integer"},
         "detail": {"type": "string"},
         "errors": {"type": "array", "items": _ERROR},
+        "sandbox": _SANDBOX,
     },
     "required": ["type", "title", "status", "detail"],
 }
@@ -51,6 +57,7 @@ _ACCEPTED = {
     "properties": {
         "receipt": {"type": "string", "format": "uuid"},
         "acceptedAt": {"type": "string", "format": "date-time"},
+        "sandbox": _SANDBOX,
         "flags": _FLAGS,
     },
     "required": ["receipt", "acceptedAt", "flags"],
@@ -64,6 +71,7 @@ _ITEM = {
         "location": {"type": "string"},
         "replayed": {"type": "boolean"},
         "acceptedAt": {"type": "string", "format": "date-time"},
+        "sandbox": _SANDBOX,
         "flags": _FLAGS,
         "problem": _PROBLEM,
     },

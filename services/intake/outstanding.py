@@ -16,6 +16,8 @@ from services.intake.views import Counts, Outstanding
 
 CONFIRMED = ("telephoned", "acknowledged", "filed")
 TOLD = ("delivered", "opened")
+SETTLED = ("withheld", "confirmed-on-its-ladder")
+"""Of outstanding lines: nothing more is to come."""
 
 
 def confirmed(row: Any) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
@@ -24,19 +25,23 @@ from services.intake.tables import Audit, Credential
 
 MOST_LISTED = 200
 
+EVENTS_OF = {False: "intake.event", True: "intake.sandbox_event"}
+"""Whose events a credential reads, by whether it is one of the sandbox."""
+
 SETTLED_AFTER = timedelta(seconds=60)
 """A group is stamped, inserted and committed within 20 s or not at all (`services.intake.record`);
 the rest is for clocks that differ."""
 
-_LIST = text("""
-    select receipt, type, occurred_at, accepted_at, supersedes, flags from intake.event
+_LIST = """
+    select receipt, type, occurred_at, accepted_at, supersedes, flags from {events}
      where organisation = :organisation
        and (cast(:type as text) is null or type = :type)
        and (cast(:since as timestamptz) is null or accepted_at >= :since)
        and (cast(:at as timestamptz) is null
             or (accepted_at, receipt) < (:at, cast(:receipt as uuid)))
      order by accepted_at desc, receipt desc
-     limit :limit""")
+     limit :limit"""
+_LISTS = {sandbox: text(_LIST.format(events=table)) for sandbox, table in EVENTS_OF.items()}
 
 
 class OwnEvent(Model):
@@ -53,6 +58,7 @@ class OwnEvent(Model):
 class OwnEvents(Model):
     """One page, and how to go on."""
 
+    sandbox: Literal[True] | None = None
     events: tuple[OwnEvent, ...]
     after: str | None = Field(default=None, description="Gives the next, older page.")
     settled_before: datetime = Field(
@@ -76,10 +82,10 @@ async def list_own_events(
         raise _wrong("type", "type-unknown", "is no event type of this bus")
     if since is not None and since.tzinfo is None:
         raise _wrong("since", "offset", "must carry an offset, such as Z")
-    accepted_at, receipt = _read_cursor(after) if after is not None else (None, None)
+    accepted_at, receipt = read_cursor(after) if after is not None else (None, None)
     rows = (
         await session.execute(
-            _LIST,
+            _LISTS[reader.sandbox],
             {
                 "organisation": reader.organisation,
                 "type": event_type,
@@ -102,6 +108,7 @@ async def list_own_events(
     page = rows[:limit]
     last = page[-1] if len(rows) > limit else None
     return OwnEvents(
+        sandbox=reader.sandbox or None,
         events=tuple(
             OwnEvent(
                 receipt=row.receipt,
@@ -113,12 +120,13 @@ async def list_own_events(
             )
             for row in page
         ),
-        after=_write_cursor(last.accepted_at, last.receipt) if last is not None else None,
+        after=write_cursor(last.accepted_at, last.receipt) if last is not None else None,
         settled_before=at - SETTLED_AFTER,
     )
 
 
-def _write_cursor(accepted_at: datetime, receipt: UUID) -> str:
+def write_cursor(accepted_at: datetime, receipt: UUID) -> str:
+    """The place after this event, for whoever asks for the next page."""
     text_form = f"{accepted_at.astimezone(UTC).isoformat()} {receipt}"
     return base64.urlsafe_b64encode(text_form.encode()).decode().rstrip("=")
 
@@ -126,7 +134,8 @@ def _write_cursor(accepted_at: datetime, receipt: UUID) -> str:
 _INSTANT = TypeAdapter(AwareDatetime)
 
 
-def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
+def read_cursor(cursor: str) -> tuple[datetime, UUID]:
+    """The place that `write_cursor` wrote; `Problem` 422."""
     try:
         text_form = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
         accepted_at, _, receipt = text_form.partition(" ")

@@ -1,4 +1,4 @@
-"""What became of an event, for its sender alone: read from times that `listen` collects.
+"""What became of an event, for its sender alone: told from times that `listen` collects.
 
 Last step of the way of an event. Shows who was told and how far each came, never what a recipient
 wrote, and no name of a recipient before it is known that it may be shown.
@@ -6,18 +6,20 @@ wrote, and no name of a recipient before it is known that it may be shown.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from prometheus_client import Counter
 from sqlalchemy import text
 
 from chassis.audit import write_audit
 from chassis.database import Session
 from schemas.facts import Evidence, Flag, PersonLinkMissing, RecordContradicts
-from services.intake.outstanding import CONFIRMED, declined, find_outstanding
-from services.intake.questions import read_thread
+from services.intake.load_progress import STATES, ProgressRows, load_progress
+from services.intake.outstanding import CONFIRMED, SETTLED, declined, find_outstanding
 from services.intake.tables import Audit, Credential
 from services.intake.views import (
     AnswerShown,
@@ -34,30 +36,22 @@ from services.intake.views import (
     Retracted,
 )
 
-STATES = (
-    "accepted",
-    "failed",
-    "withheld",
-    "superseded",
-    "delivered",
-    "opened",
-    "undelivered",
-    "declined",
-    "telephoned",
-    "acknowledged",
-    "filed",
-    "withdrawn",
-)
-"""From the least to the most that can be said: a notice is in the last of these that was told.
-Where a notice was declined after it was confirmed, `declined` is said: the last word counts.
-Silence past the deadline (`undelivered`) outweighs everything but a confirmation; whatever came of
-it, a notice that was taken back is `withdrawn`."""
-
 ANSWERED = ("decided", "undone")
 """Resolutions that wait for nobody; one that was undone has asked again as another."""
 
+WAITED_FOR = ("waiting", "overdue")
+
 LINKED_CHILD = "linked-child"
 """Why a person looks at a child whom the sender did not list (`services.directory.add_linked`)."""
+
+any_news_total = Counter(
+    "intake_any_news_total", "Reads of an event's progress while something was still to come"
+)
+
+# The newest row has the highest number, so that nothing is counted on the way of a read.
+_ASKED = text("""
+    select asked from intake.audit where object = :receipt and asked is not null
+     order by asked desc limit 1""")
 
 RECORDED_LATE = timedelta(days=1)
 """An event that reached the bus longer after it happened is shown as late to its sender."""
@@ -65,52 +59,21 @@ RECORDED_LATE = timedelta(days=1)
 NO_CHILD_KNOWN = "no-child-known"
 """Of an incident that named adults only; a link that is asserted later may still find a child."""
 
-_EVENT = text("""
-    select receipt, type, version, occurred_at, accepted_at, due_at, supersedes, flags
-      from intake.event where receipt = :receipt and organisation = :organisation""")
-_CHILDREN = text("""
-    select child_index, child_id, named, listed, addressed_at from intake.progress_child
-     where receipt = :receipt order by child_index, addressed_at""")
-_NOTICES = text(f"""
-    select notice, child_index, child_id, part, rung, organisation, name, role, profile, reasons,
-           escalated_at, exhausted_at, reminded_at, deadline_at, confirmed_last_at,
-           declined_last_at, next_notice, next_organisation, next_role,
-           {", ".join(f"{one}_at" for one in STATES)}
-      from intake.progress_notice where receipt = :receipt
-     order by child_index, rung, role, organisation, profile, part""")
-_RESOLUTIONS = text("""
-    select child_index, reason, needed_at, decide_by, overdue_at, decided_at, undone_at, decision
-      from intake.progress_resolution where receipt = :receipt
-     order by coalesce(needed_at, decided_at, overdue_at, undone_at)""")
-_OUTCOMES = text("""
-    select kind, by_receipt, at, outcome, replaced_by from intake.progress_outcome
-     where receipt = :receipt order by at""")
-_CLOCKS = text("""
-    select clock, started_at, due_at, missed_at from intake.progress_clock
-     where receipt = :receipt order by due_at""")
-_FINDINGS = text("""
-    select finding, kind, child_index, adults, evidence, raised_at, answered_at, withdrawn_at
-      from intake.finding where receipt = :receipt order by finding""")
-
 
 async def read_progress(
     session: Session, receipt: UUID, reader: Credential, purpose: str, at: datetime
 ) -> Progress | None:
     """The progress of the reader's own event, with an audit row; None if it has no such event."""
-    about = {"receipt": receipt}
-    event = (
-        await session.execute(_EVENT, {**about, "organisation": reader.organisation})
-    ).one_or_none()
-    if event is None:
+    found = (await load_progress(session, [receipt], reader.organisation)).get(receipt)
+    if found is None:
         return None
-    children = (await session.execute(_CHILDREN, about)).all()
-    notices = (await session.execute(_NOTICES, about)).all()
-    resolutions = (await session.execute(_RESOLUTIONS, about)).all()
-    outcomes = (await session.execute(_OUTCOMES, about)).all()
-    clocks = (await session.execute(_CLOCKS, about)).all()
-    findings = (await session.execute(_FINDINGS, about)).all()
-    thread = await read_thread(session, receipt)
-    subjects = sorted({str(row.child_id) for row in (*children, *notices)})
+    shown = describe_progress(found, at)
+    asked = int((await session.execute(_ASKED, {"receipt": str(receipt)})).scalar() or 0)
+    news = may_have_news(shown)
+    if news:
+        asked += 1
+        any_news_total.inc()
+    subjects = sorted({str(row.child_id) for row in (*found.children, *found.notices)})
     await write_audit(
         session,
         Audit,
@@ -119,23 +82,25 @@ async def read_progress(
         operation="read-progress",
         objects=[(str(receipt), subject) for subject in subjects] or [(str(receipt), None)],
         purpose=purpose,
+        more={"asked": asked if news else None},
     )
-    shown = describe_progress(event, children, notices, resolutions, outcomes, clocks, findings)
-    return shown.model_copy(update={"questions": _questions(thread, notices, children, at)})
+    return shown.model_copy(update={"asked": asked or None})
 
 
-def describe_progress(
-    event: Any,
-    children: Sequence[Any],
-    notices: Sequence[Any],
-    resolutions: Sequence[Any],
-    outcomes: Sequence[Any],
-    clocks: Sequence[Any],
-    findings: Sequence[Any],
-) -> Progress:
+def may_have_news(progress: Progress) -> bool:
+    """Whether something is still to come: somebody's confirmation, or a person's decision. To read
+    it then is to ask "any news?"."""
+    if any(one.state in WAITED_FOR for one in progress.resolutions):
+        return True
+    return any(line.doing not in SETTLED for child in progress.children
+               for line in child.outstanding)  # fmt: skip
+
+
+def describe_progress(rows: ProgressRows, at: datetime) -> Progress:
     """The read model's rows as the sender sees them."""
+    event, children, notices, outcomes = rows.event, rows.children, rows.notices, rows.outcomes
     named = {(row.child_index, row.child_id): row.named for row in children}
-    asked = tuple(_resolution(row) for row in resolutions)
+    asked = tuple(_resolution(row) for row in rows.resolutions)
     lines, counts = find_outstanding(notices, lambda row: _is_named(row, named))
     described = tuple(
         one.model_copy(update={"outstanding": lines.get(one.index, ())})
@@ -165,6 +130,7 @@ def describe_progress(
         children=described,
         resolutions=asked,
         counts=counts,
+        questions=_questions(rows.thread, notices, children, at),
         escalations=tuple(
             _escalation(row, _is_named(row, named)) for row in notices if row.escalated_at
         ),
@@ -175,13 +141,13 @@ def describe_progress(
                 due_at=row.due_at,
                 missed_at=row.missed_at,
             )
-            for row in clocks
+            for row in rows.clocks
         ),
         links_missing=tuple(
-            _link(row) for row in findings if row.kind == PersonLinkMissing.fact_type
+            _link(row) for row in rows.findings if row.kind == PersonLinkMissing.fact_type
         ),
         contradictions=tuple(
-            _contradiction(row) for row in findings if row.kind == RecordContradicts.fact_type
+            _contradiction(row) for row in rows.findings if row.kind == RecordContradicts.fact_type
         ),
         applied=Applied(at=applied.at, outcome=applied.outcome) if applied is not None else None,
         retracted=Retracted(
@@ -234,6 +200,7 @@ def _recipient(row: Any, named: bool) -> Recipient:
     if row.reminded_at is not None:
         times["reminded"] = row.reminded_at
     return Recipient(
+        line=line_of(row.notice),
         role=row.role,
         organisation=row.organisation if named else None,
         name=row.name if named else None,
@@ -246,6 +213,11 @@ def _recipient(row: Any, named: bool) -> Recipient:
         told_by=row.reasons.get("telephoned_by"),
         told_to=row.reasons.get("telephoned_to"),
     )
+
+
+def line_of(notice: UUID) -> str:
+    """What names a recipient's notice to the sender, who is not told the notice's own id."""
+    return hashlib.sha256(notice.bytes).hexdigest()[:16]
 
 
 def _questions(

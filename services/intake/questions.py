@@ -5,21 +5,22 @@ The texts are personal data: they stand in rows and in the facts' payloads, neve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from sqlalchemy import text
 
 import bus
 from chassis.audit import write_audit
 from chassis.database import Session
 from chassis.ids import new_id
-from chassis.problems import FieldError, Problem
 from schemas.facts import QuestionAnswered
 from schemas.model import Model
 from schemas.receipts import QUESTION_LENGTH
+from services.intake.asking import read_said
 from services.intake.tables import Audit, Credential
 
 ANSWER_LIMIT_BYTES = 16_384
@@ -41,25 +42,24 @@ class Answered(Model):
 
 def read_answer(value: Any) -> AnswerGiven:
     """A JSON value as an answer; `Problem` 422 names fields and rules, never a value."""
-    try:
-        return AnswerGiven.model_validate(value, by_alias=True, by_name=False)
-    except ValidationError as error:
-        errors = [
-            FieldError("/" + "/".join(map(str, one["loc"])), one["type"], one["msg"])
-            for one in error.errors(include_input=False, include_url=False)
-        ]
-        raise Problem(422, "invalid", "The answer breaks a rule.", errors) from None
+    return read_said(AnswerGiven, value, "The answer breaks a rule.")
 
 
-async def read_thread(session: Session, receipt: UUID) -> list[tuple[Any, list[Any]]]:
-    """The questions about an event, oldest first, each with its answers."""
-    questions = (await session.execute(_QUESTIONS, {"receipt": receipt})).all()
+async def read_threads(
+    session: Session, receipts: Sequence[UUID]
+) -> dict[UUID, list[tuple[Any, list[Any]]]]:
+    """The questions about events, by receipt and oldest first, each with its answers."""
+    about = {"receipts": list(receipts)}
+    questions = (await session.execute(_QUESTIONS, about)).all()
     if not questions:
-        return []
+        return {}
     answers: dict[UUID, list[Any]] = {}
-    for row in await session.execute(_ANSWERS, {"receipt": receipt}):
+    for row in await session.execute(_ANSWERS, about):
         answers.setdefault(row.question, []).append(row)
-    return [(one, answers.get(one.question, [])) for one in questions]
+    threads: dict[UUID, list[tuple[Any, list[Any]]]] = {}
+    for one in questions:
+        threads.setdefault(one.receipt, []).append((one, answers.get(one.question, [])))
+    return threads
 
 
 async def answer_question(
@@ -109,12 +109,12 @@ async def answer_question(
 
 
 _QUESTIONS = text("""
-    select question, notice, text, asked_at from intake.question
-     where receipt = :receipt order by asked_at, question""")
+    select receipt, question, notice, text, asked_at from intake.question
+     where receipt = any(cast(:receipts as uuid[])) order by asked_at, question""")
 
 _ANSWERS = text("""
     select question, text, answered_by, at from intake.answer
-     where receipt = :receipt order by at, answer""")
+     where receipt = any(cast(:receipts as uuid[])) order by at, answer""")
 
 _ASKED = text("""
     select q.notice, q.child_id from intake.question q

@@ -7,7 +7,10 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 
 from bus import BusSettings
-from chassis.settings import Group, ProcessSettings
+from chassis.settings import Group, ProcessSettings, WebhookSettings
+
+GATHER_SECONDS = 2.0
+"""A burst of facts about one event (delivered to six recipients) is told in one push."""
 
 
 class CanarySettings(Group):
@@ -59,6 +62,47 @@ class LedgerSettings(Group):
     hours: float = Field(default=24.0, gt=0, description="Older is not asked about.")
 
 
+class PushSettings(WebhookSettings):
+    """How senders are told of progress at their own address."""
+
+    gather_seconds: float = Field(
+        default=GATHER_SECONDS,
+        ge=0,
+        description="What changes of an event within so long is one push.",
+    )
+    retry_last_seconds: float = Field(default=120.0, gt=0)
+    claim_size: int = Field(default=100, ge=1, le=1000)
+    per_subscription: int = Field(default=4, ge=1, description="Open requests to one address.")
+    lease_seconds: float = Field(default=30.0, gt=0)
+    poll_seconds: float = Field(default=0.5, gt=0)
+    give_up_hours: float = Field(
+        default=72.0, gt=0, description="A subscription that failed for so long is disabled."
+    )
+    most_subscriptions: int = Field(default=5, ge=1, description="Of one organisation.")
+
+    @model_validator(mode="after")
+    def _lease_outlives_sending(self) -> Self:
+        if self.lease_seconds < 2 * self.timeout_seconds:
+            raise ValueError("lease_seconds must be at least twice timeout_seconds")
+        return self
+
+
+class RejectionSettings(Group):
+    """What is kept of refused events, for whoever sent them."""
+
+    most: int = Field(default=1_000, ge=1, description="Of one organisation; the newest stay.")
+    days: float = Field(default=30.0, gt=0)
+    linger_seconds: float = Field(default=1.0, ge=0, description="What gathers is one write.")
+
+
+class SandboxSettings(Group):
+    """Events of sandbox credentials; see `services.intake.sandbox`."""
+
+    step_seconds: float = Field(default=5.0, gt=0, description="Between two steps of the story.")
+    most: int = Field(default=1_000, ge=1, description="Events of one organisation.")
+    days: float = Field(default=30.0, gt=0)
+
+
 class IntakeSettings(Group):
     """Identity, the clock, and how patiently a request waits to be recorded."""
 
@@ -85,6 +129,9 @@ class IntakeSettings(Group):
     )
     canary: CanarySettings = CanarySettings()
     ledger: LedgerSettings = LedgerSettings()
+    push: PushSettings = PushSettings()
+    rejections: RejectionSettings = RejectionSettings()
+    sandbox: SandboxSettings = SandboxSettings()
 
 
 class Settings(ProcessSettings):

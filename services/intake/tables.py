@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, LargeBinary
+from sqlalchemy import BigInteger, DateTime, Identity, LargeBinary
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from chassis.audit import AuditRow
 from chassis.credentials import CredentialRow
+from chassis.outbound import OutboundRow
 
 SCHEMA = "intake"
 _IN_SCHEMA = {"schema": SCHEMA}
@@ -69,17 +70,24 @@ class Agency(Row, table=True):
 
 
 class Credential(CredentialRow, Row, table=True):
-    """An agency's key."""
+    """An agency's key. `sandbox`: it reaches the sandbox, and nothing that is real."""
 
     __tablename__ = "credential"
     __table_args__ = _IN_SCHEMA
 
+    sandbox: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
+
 
 class Audit(AuditRow, Row, table=True):
-    """Who read which event's progress."""
+    """Who read which event's progress.
+
+    `asked`: how often its sender had asked by then while something was still to come.
+    """
 
     __tablename__ = "audit"
     __table_args__ = _IN_SCHEMA
+
+    asked: int | None = None
 
 
 class IdentityRow(Row, table=True):
@@ -243,6 +251,99 @@ class FindingRow(Row, table=True):
     raised_at: datetime | None = _time()
     answered_at: datetime | None = _time()
     withdrawn_at: datetime | None = _time()
+
+
+class SandboxEvent(Row, table=True):
+    """One event of a sandbox credential: how many children it named, and nothing else of it."""
+
+    __tablename__ = "sandbox_event"
+    __table_args__ = _IN_SCHEMA
+
+    receipt: UUID = Field(primary_key=True)
+    organisation: str
+    source: str
+    sender_id: str
+    type: str
+    version: int
+    occurred_at: datetime = Field(sa_type=DateTime(timezone=True))
+    accepted_at: datetime = Field(sa_type=DateTime(timezone=True))
+    due_at: datetime | None = _time()
+    content_hash: bytes = Field(sa_type=LargeBinary)
+    supersedes: UUID | None = None
+    flags: list[dict[str, str]] = Field(sa_type=JSONB)
+    children: int
+
+
+class RejectionRow(Row, table=True):
+    """One refusal, for whoever sent what was refused; see `services.intake.keep_rejections`."""
+
+    __tablename__ = "rejection"
+    __table_args__ = _IN_SCHEMA
+
+    sandbox: bool = False
+    line: int | None = Field(
+        default=None,
+        primary_key=True,
+        sa_type=BigInteger,
+        sa_column_args=(Identity(always=True),),
+    )
+    organisation: str
+    at: datetime = Field(sa_type=DateTime(timezone=True))
+    status: int
+    code: str
+    type: str | None = None
+    source: str | None = None
+    sender_id: str | None = None
+    errors: list[dict[str, str]] = Field(sa_type=JSONB)
+    more_errors: int = 0
+
+
+class Subscription(Row, table=True):
+    """Where an organisation takes pushes of its own events' progress.
+
+    The old key of a rotation signs beside the new one until `previous_until`. `pauses` counts those
+    since it last did well: it is left alone until `paused_until`, then tried with one push.
+    `failing_since`: of the first failure since then. `disabled_reason`: endpoint-gone (it answered
+    410) or failing (for too long).
+    """
+
+    __tablename__ = "subscription"
+    __table_args__ = _IN_SCHEMA
+
+    id: UUID = Field(primary_key=True)
+    organisation: str
+    sandbox: bool = False
+    url: str
+    secret: str
+    previous_secret: str | None = None
+    previous_until: datetime | None = _time()
+    added_at: datetime = Field(sa_type=DateTime(timezone=True))
+    pauses: int = 0
+    paused_until: datetime | None = _time()
+    pushed_at: datetime | None = _time()
+    failing_since: datetime | None = _time()
+    last_outcome: str | None = None
+    last_status: int | None = None
+    disabled_at: datetime | None = _time()
+    disabled_reason: str | None = None
+
+
+class Push(OutboundRow, Row, table=True):
+    """One event whose progress one subscription is told; on the queue whenever it may have changed.
+
+    `version` rises with every change; `pushed` is the last that was told. `told`: a digest of each
+    line as the receiver certainly has it, so that a push says only what is new.
+    """
+
+    __tablename__ = "push"
+    __table_args__ = _IN_SCHEMA
+
+    subscription: UUID
+    receipt: UUID
+    version: int = Field(sa_type=BigInteger)
+    pushed: int = Field(default=0, sa_type=BigInteger)
+    changed_at: datetime = Field(sa_type=DateTime(timezone=True))
+    told: dict[str, str] = Field(default_factory=dict, sa_type=JSONB)
 
 
 class CanaryTrip(Row, table=True):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-from services.intake.progress import STATES
+from services.intake.load_progress import STATES
 
 _TIMES = (
     *(f"{state}_at" for state in (*STATES, "escalated", "exhausted", "reminded")),

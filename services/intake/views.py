@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from schemas.facts import Evidence, Flag
 from schemas.model import Model
+
+SANDBOX: Any = Field(default=None, description="True: of the sandbox, and nothing of it is real.")
 
 
 class Named(Model):
@@ -27,6 +29,7 @@ class Named(Model):
 class Recipient(Named):
     """One who must know, and how far the notice came; `times` has every state it was in."""
 
+    line: str = Field(description="Opaque: which recipient it is, as pushes of progress name it.")
     rung: int = Field(description="0: the first to be told; above: told because nobody confirmed.")
     state: str
     reason: str | None = None
@@ -194,13 +197,123 @@ class FindingShown(Model):
 class Findings(Model):
     """One page, oldest first; `after` gives the next."""
 
+    sandbox: Literal[True] | None = SANDBOX
     findings: tuple[FindingShown, ...]
     after: UUID | None = None
+
+
+class ErrorShown(Model):
+    """One thing that was wrong: where, and which rule."""
+
+    pointer: str | None = None
+    header: str | None = None
+    parameter: str | None = None
+    rule: str
+
+
+class Rejection(Model):
+    """One event, or one request, that was refused. Nothing of it was stored but this."""
+
+    at: datetime
+    status: int
+    code: str = Field(description="The last part of the problem's `type`.")
+    type: str | None = Field(default=None, description="Where it was a type of this bus.")
+    source: str | None = Field(default=None, description="Where it was yours.")
+    id: str | None = Field(default=None, description="Your own id of it, where it could be read.")
+    errors: tuple[ErrorShown, ...]
+    more_errors: int | None = None
+    mend: str
+
+
+class Rejections(Model):
+    """One page, newest first; `after` gives the next."""
+
+    sandbox: Literal[True] | None = SANDBOX
+    rejections: tuple[Rejection, ...]
+    after: int | None = None
+
+
+class FlagShown(Flag):
+    """What is wrong with an event that was accepted, and what to do about it."""
+
+    mend: str
+
+
+class FlaggedEvent(Model):
+    """One event that was accepted although something is wrong with it."""
+
+    receipt: UUID
+    type: str
+    source: str
+    id: str = Field(description="Your own id of it.")
+    occurred_at: datetime
+    accepted_at: datetime
+    flags: tuple[FlagShown, ...]
+
+
+class FlaggedEvents(Model):
+    """One page, newest first; `after` gives the next."""
+
+    sandbox: Literal[True] | None = SANDBOX
+    events: tuple[FlaggedEvent, ...]
+    after: str | None = None
+
+
+class SubscriptionShown(Model):
+    """Where you take pushes of progress, and how that goes."""
+
+    sandbox: Literal[True] | None = SANDBOX
+    subscription: UUID
+    url: str
+    signature: Literal["hmac", "ed25519"]
+    state: str = Field(
+        description="well, failing (tried again), paused (left alone until `pausedUntil`), probing "
+        "(tried with one push), disabled"
+    )
+    added_at: datetime
+    pushed_at: datetime | None = Field(default=None, description="When one last arrived.")
+    failing_since: datetime | None = None
+    last_outcome: str | None = Field(default=None, description="What came of the last: a code.")
+    last_status: int | None = None
+    paused_until: datetime | None = None
+    disabled_at: datetime | None = None
+    disabled_reason: str | None = Field(
+        default=None, description="endpoint-gone (you answered 410), failing (for too long)"
+    )
+    both_secrets_until: datetime | None = Field(
+        default=None, description="The secret before the last signs too until then."
+    )
+    waiting: int = Field(description="Events whose change you have not been told; 1000 at most.")
+    waiting_since: datetime | None = None
+
+
+class Subscriptions(Model):
+    """Every subscription of yours."""
+
+    sandbox: Literal[True] | None = SANDBOX
+    subscriptions: tuple[SubscriptionShown, ...]
+
+
+class SubscriptionMade(Model):
+    """The secret is shown this once."""
+
+    sandbox: Literal[True] | None = SANDBOX
+    subscription: UUID
+    secret: str = Field(description="whsec_…, or whpk_…: what you verify signatures with.")
+
+
+class SecretMade(Model):
+    """The new secret, shown this once; both sign until then."""
+
+    sandbox: Literal[True] | None = SANDBOX
+    secret: str
+    both_secrets_until: datetime
 
 
 class Progress(Model):
     """Everything that its sender may know of an event."""
 
+    sandbox: Literal[True] | None = SANDBOX
     receipt: UUID
     type: str
     version: int
@@ -218,6 +331,11 @@ class Progress(Model):
     children: tuple[Child, ...]
     resolutions: tuple[Resolution, ...]
     counts: Counts
+    asked: int | None = Field(
+        default=None,
+        description="How often you asked while something was still to come: `outstanding` says "
+        "what, and a subscription tells you.",
+    )
     questions: tuple[QuestionShown, ...] = ()
     escalations: tuple[Escalation, ...]
     clocks: tuple[MissedClock, ...]

@@ -11,21 +11,21 @@ from pathlib import Path
 from fastapi import APIRouter
 
 import bus
+from chassis.addresses import AddressRefusedError, SystemLookup, check_url
 from chassis.clock import now
 from chassis.database import Database, Session
 from chassis.migrations import Chain, check_schema
 from chassis.process import Service, run, serve
 from chassis.settings import printable, refuse_unknown
 from chassis.telemetry import configure_logs
+from chassis.webhook_keys import KINDS
 from schemas.facts import TOPICS
 from schemas.organisations import OrganisationKind
 from services.notifier import contact_commands, credentials, endpoints
-from services.notifier.addresses import AddressRefusedError, SystemLookup, check_url
 from services.notifier.app import build
 from services.notifier.calendars import local_date
 from services.notifier.channels.pulls import set_interval
 from services.notifier.keep_ladders import ROUND_SIZE, confirm_ladder, list_unconfirmed
-from services.notifier.keys import KINDS
 from services.notifier.rules import BadTableError, Table, as_table, read_rules
 from services.notifier.settings import Settings
 from services.notifier.write_export import write_export

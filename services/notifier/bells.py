@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+
+from chassis.bell import wait
+
+__all__ = ["Bells", "wait"]
 
 
 class Bells:
@@ -36,14 +40,3 @@ class Bells:
                 left.discard(event)
                 if not left:
                     self._waiting.pop(organisation, None)
-
-
-async def wait(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for a bell, at most so long; True when it rang. It is quiet again afterwards."""
-    with suppress(TimeoutError):
-        # Not `wait_for`: before Python 3.12 it can swallow the cancelling of a task.
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    rang = event.is_set()
-    event.clear()
-    return rang

@@ -20,14 +20,9 @@ from prometheus_client import Gauge, Histogram
 from chassis import outbound
 from chassis.clock import Clock
 from chassis.database import Database
+from chassis.webhooks import GONE, Outcome, Refused, Unreachable
 from services.notifier.bells import Bells, wait
-from services.notifier.channels.webhook import (
-    GONE,
-    Outcome,
-    Refused,
-    Unreachable,
-    WebhookChannel,
-)
+from services.notifier.channels.webhook import WebhookChannel
 from services.notifier.lanes import Job, Lane, Lanes, Receiver
 from services.notifier.rounds import Rounds
 from services.notifier.settings import NotifierGroup

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from chassis.clock import now
 from chassis.database import Session
 from chassis.ids import new_id
-from services.notifier.keys import Kind, kind_of, make_key, read_signer, shown
+from chassis.webhook_keys import Kind, kind_of, make_key, read_signer, shown
 from services.notifier.pause import hasten
 
 ROTATION_HOURS = 24.0

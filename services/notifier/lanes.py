@@ -16,7 +16,7 @@ from heapq import heappop, heappush
 from itertools import count
 from uuid import UUID
 
-from services.notifier.breaker import Breaker, Patience
+from chassis.breaker import Breaker, Patience
 from services.notifier.settings import SendSettings
 from services.notifier.targets import CACHE_SECONDS, Target
 from services.notifier.throttle import Throttle

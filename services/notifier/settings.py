@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -12,10 +12,10 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import Field, SecretStr, model_validator
 
 from bus import BusSettings
-from chassis.settings import Group, ProcessSettings
+from chassis.settings import Group, ProcessSettings, WebhookSettings
 
 
-class SendSettings(Group):
+class SendSettings(WebhookSettings):
     """How webhooks are sent."""
 
     claim_size: int = Field(default=200, ge=1, le=1000)
@@ -24,33 +24,15 @@ class SendSettings(Group):
         default=64, ge=1, description="Open requests to one receiver (scheme, host and port)."
     )
     probing: int = Field(default=2, ge=1, description="The same, while it does not answer.")
-    timeout_seconds: float = Field(default=10.0, gt=0)
     lease_seconds: float = Field(default=30.0, gt=0)
     settle_size: int = Field(default=200, ge=1, description="So many are settled without waiting.")
     settle_linger_seconds: float = Field(default=0.05, ge=0)
-    retry_first_seconds: float = Field(default=2.0, gt=0)
-    retry_last_seconds: float = Field(default=300.0, gt=0)
-    retry_after_least_seconds: float = Field(default=1.0, ge=0)
-    retry_after_most_seconds: float = Field(
-        default=600.0, description="A receiver that asks for longer is asked again after this."
-    )
     give_up_seconds: float = Field(
         default=6 * 3600.0, description="After this long of retries the delivery has failed."
     )
     poll_seconds: float = Field(
         default=1.0, description="How often the queue is looked at when nothing wakes it."
     )
-    allowed_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
-        default=(),
-        description="May be reached though not public, and without https: a JSON list of networks.",
-    )
-    pause_after_failures: int = Field(
-        default=10, ge=1, description="So many in a row, and the endpoint is left alone."
-    )
-    pause_first_seconds: float = Field(
-        default=5.0, gt=0, description="For how long at first; each further pause is twice as long."
-    )
-    pause_last_seconds: float = Field(default=60.0, gt=0, description="And at most for so long.")
 
     @model_validator(mode="after")
     def _lease_outlives_sending(self) -> Self:

@@ -6,7 +6,6 @@ changes nothing else: somebody else has the delivery by then.
 
 from __future__ import annotations
 
-import random
 from collections import Counter as Counts
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +20,8 @@ import bus
 from chassis import outbound
 from chassis.database import Session
 from chassis.ids import new_id
+from chassis.webhooks import Delivered, Outcome, Refused, backoff_seconds
 from schemas.facts import NoticeDelivered, NoticeFailed
-from services.notifier.channels.webhook import Delivered, Outcome, Refused
 from services.notifier.report import COLUMNS, RUNG_ENDS, telling
 from services.notifier.settings import DeadlineSettings, SendSettings
 from services.notifier.tables import Delivery
@@ -118,12 +117,6 @@ def _verdict(one: Sending, at: datetime, settings: SendSettings) -> tuple[str, f
             if delay is None:
                 delay = backoff_seconds(one.number, settings)
             return outbound.WAITING, delay
-
-
-def backoff_seconds(number: int, settings: SendSettings) -> float:
-    """Exponential with full jitter: receivers that come back are not hit all at once."""
-    ceiling = settings.retry_first_seconds * 2.0 ** min(number - 1, 30)
-    return random.uniform(0.0, min(ceiling, settings.retry_last_seconds))  # noqa: S311
 
 
 # `watch_due_at` is open only on a later rung, whose time starts when its notice was really sent.

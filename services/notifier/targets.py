@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from chassis.database import Database
-from services.notifier.keys import Signer, read_signer
+from chassis.webhook_keys import Signer, read_signer
 
 CACHE_SECONDS = 5.0
 

@@ -13,11 +13,11 @@ from chassis import outbound
 from chassis.clock import now
 from chassis.database import Database
 from chassis.process import Task, running
+from chassis.webhooks import Delivered, Outcome
 from schemas.facts import EventAddressed, Profile
 from schemas.organisations import RecipientRole
 from services.notifier.bells import Bells
 from services.notifier.channels import mailbox
-from services.notifier.channels.webhook import Delivered, Outcome
 from services.notifier.compose import compose
 from services.notifier.deliver import Deliverer
 from services.notifier.endpoints import add_endpoint

@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from chassis import outbound
 from chassis.database import Database, Session
+from chassis.webhooks import Delivered
 from schemas.facts import (
     EventAddressed,
     EventRetracted,
@@ -35,7 +36,6 @@ from schemas.organisations import (
 )
 from services.notifier.acknowledge import advance
 from services.notifier.channels import mailbox
-from services.notifier.channels.webhook import Delivered
 from services.notifier.compose import compose
 from services.notifier.draft_rung import rung_ends
 from services.notifier.early import hear_notices

@@ -15,8 +15,8 @@ from chassis import outbound
 from chassis.clock import now
 from chassis.database import Database
 from chassis.process import Task, running
+from chassis.webhooks import Delivered
 from schemas.facts import EventAddressed, Profile, notice_id
-from services.notifier.channels.webhook import Delivered
 from services.notifier.endpoints import add_endpoint, remove_endpoint, rotate_endpoint
 from services.notifier.settings import NotifierGroup
 from services.notifier.settle import Sending, settle_sendings

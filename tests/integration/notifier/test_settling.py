@@ -12,8 +12,8 @@ from sqlalchemy import text
 from chassis import outbound
 from chassis.clock import now
 from chassis.database import Database, Session
+from chassis.webhooks import Delivered, Outcome, Refused, Unreachable
 from schemas.facts import NOTICE_FACTS, NoticeDelivered, NoticeFact, NoticeFailed
-from services.notifier.channels.webhook import Delivered, Outcome, Refused, Unreachable
 from services.notifier.compose import compose
 from services.notifier.endpoints import add_endpoint
 from services.notifier.report import COLUMNS, notice_fact

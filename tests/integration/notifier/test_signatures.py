@@ -11,9 +11,9 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from chassis.clock import now
 from chassis.database import Database
 from chassis.process import running
+from chassis.webhook_keys import Kind
 from services.notifier.compose import compose
 from services.notifier.endpoints import add_endpoint, rotate_endpoint
-from services.notifier.keys import Kind
 from services.notifier.routes import record_organisations
 from services.notifier.settings import DeadlineSettings
 from tests.integration.notifier.world import (

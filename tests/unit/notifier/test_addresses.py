@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.notifier.addresses import (
+from chassis.addresses import (
     AddressRefusedError,
     Guard,
     Lookup,
@@ -19,7 +19,8 @@ from services.notifier.addresses import (
     check_url,
     is_public,
 )
-from services.notifier.channels.webhook import Outcome, Refused, Unreachable, WebhookChannel
+from chassis.webhooks import Outcome, Refused, Unreachable
+from services.notifier.channels.webhook import WebhookChannel
 from services.notifier.settings import SendSettings
 from services.notifier.targets import Target
 

@@ -7,17 +7,17 @@ import pytest
 from pydantic import ValidationError
 from standardwebhooks import Webhook
 
-from services.notifier.channels.webhook import (
+from chassis.webhooks import (
     Delivered,
     Refused,
     Unreachable,
-    WebhookChannel,
+    backoff_seconds,
     judge,
     read_retry_after,
     sign,
 )
+from services.notifier.channels.webhook import WebhookChannel
 from services.notifier.settings import SendSettings
-from services.notifier.settle import backoff_seconds
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SETTINGS = SendSettings()

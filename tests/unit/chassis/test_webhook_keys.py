@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks import Webhook
 
-from services.notifier.keys import UnusableKeyError, kind_of, make_key, read_signer, shown
+from chassis.webhook_keys import UnusableKeyError, kind_of, make_key, read_signer, shown
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 

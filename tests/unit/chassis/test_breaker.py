@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.notifier.breaker import Breaker, Patience
+from chassis.breaker import Breaker, Patience
 
 PATIENCE = Patience(failures=3, first_seconds=5.0, last_seconds=20.0)
 
