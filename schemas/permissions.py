@@ -22,6 +22,11 @@ class Operation(StrEnum):
     RESOLVE = "resolve"
     CONFIRM_LADDER = "confirm-ladder"
     WATCH_LADDERS = "watch-ladders"
+    MANAGE_ENDPOINTS = "manage-endpoints"
+    READ_DELIVERIES = "read-deliveries"
+    READ_DELIVERED_BODIES = "read-delivered-bodies"
+    REPLAY_NOTICES = "replay-notices"
+    SEND_TEST_NOTICES = "send-test-notices"
 
 
 ANY_AGENCY = frozenset(Kind)
@@ -59,8 +64,18 @@ OPERATORS: dict[Operation, frozenset[Kind]] = {
     Operation.RESOLVE: frozenset({Kind.SOCIAL_CARE}),
     Operation.CONFIRM_LADDER: ANY_AGENCY,  # Its own only.
     Operation.WATCH_LADDERS: frozenset({Kind.SOCIAL_CARE}),
+    # Its own only, all of these.
+    Operation.MANAGE_ENDPOINTS: ANY_AGENCY,
+    Operation.READ_DELIVERIES: ANY_AGENCY,
+    Operation.READ_DELIVERED_BODIES: ANY_AGENCY,
+    Operation.REPLAY_NOTICES: ANY_AGENCY,
+    Operation.SEND_TEST_NOTICES: ANY_AGENCY,
 }
 """Who may do what does not depend on a type of event."""
+
+GIVEN_BY_NAME = frozenset({Operation.MANAGE_ENDPOINTS, Operation.READ_DELIVERED_BODIES})
+"""What a credential may do only if it was given this right besides: one that reads notices need not
+be able to send them elsewhere."""
 
 
 def may(kind: Kind, operation: Operation, event_type: str | None = None) -> bool:

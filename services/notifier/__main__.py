@@ -19,6 +19,7 @@ from chassis.settings import printable, refuse_unknown
 from chassis.telemetry import configure_logs
 from schemas.facts import TOPICS
 from schemas.organisations import OrganisationKind
+from schemas.permissions import GIVEN_BY_NAME
 from services.notifier import credentials, endpoints
 from services.notifier.addresses import AddressRefusedError, SystemLookup, check_url
 from services.notifier.app import build
@@ -167,6 +168,7 @@ async def _credential(
                     OrganisationKind(command.kind),
                     name=command.name,
                     scopes=command.scope,
+                    rights=command.right,
                 )
             ]
         case "rotate":
@@ -250,6 +252,10 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument(
         "--scope", action="append", default=[], help="an organisation it acts for; repeatable"
     )
+    add.add_argument(
+        "--right", action="append", default=[], choices=sorted(GIVEN_BY_NAME),
+        help="what it may do besides reading and confirming; repeatable",
+    )  # fmt: skip
     for name in ("rotate", "revoke"):
         actions.add_parser(name).add_argument("organisation")
     actions.add_parser("list")

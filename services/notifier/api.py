@@ -23,7 +23,7 @@ from services.notifier.bells import wait
 from services.notifier.channels import mailbox
 from services.notifier.channels.cursor import collect_after
 from services.notifier.channels.pulls import note_pull
-from services.notifier.door import PURPOSE, Door, MailboxParts, NoticeHead, audit_notices
+from services.notifier.door import PURPOSE, Door, NoticeHead, audit_notices
 
 
 class NoticeList(Model):
@@ -46,10 +46,10 @@ class NoticeAnswer(NoticeHead):
     content: dict[str, Any]
 
 
-def create_router(parts: MailboxParts) -> APIRouter:
+def create_router(door: Door) -> APIRouter:
     """`/v1/notices…`."""
     router = APIRouter(prefix="/v1/notices", tags=["notices"])
-    door = Door(parts)
+    parts = door.parts
     # Before `/{notice}`, which would take their names for ids.
     export_api.add_routes(router, door)
     stream_api.add_routes(router, door)

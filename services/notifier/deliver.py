@@ -46,7 +46,8 @@ LOOK_PAST_SECONDS = 0.05
 _LEFT_ALONE = """(q.endpoint = any(:full)
                   or q.endpoint = any(case when q.overtakes then cast(:crowded_overtaking as uuid[])
                                            else cast(:crowded as uuid[]) end)
-                  or (q.endpoint = any(:paused) and q.composed_at > :given_up))"""
+                  or (q.endpoint = any(:paused)
+                      and coalesce(q.replayed_at, q.composed_at) > :given_up))"""
 
 
 class Deliverer:
@@ -109,7 +110,8 @@ class Deliverer:
                 unless=unless,
                 values=values,
                 durable=False,
-                columns="q.id, q.endpoint, q.attempts, q.composed_at, q.overtakes, q.turn_at",
+                columns="q.id, q.endpoint, q.attempts, q.composed_at, q.overtakes, q.turn_at, "
+                "q.replayed_at, q.test",
             )
         if unless:
             # Rows that are left alone are read and left, one by one: with few others to be had,
@@ -216,21 +218,22 @@ class Deliverer:
                 self._put(lane, row, claim.token, lease_ends, slot)
 
     def _is_old(self, row: Any) -> bool:
-        age = (self._clock() - row.composed_at).total_seconds()
+        age = (self._clock() - (row.replayed_at or row.composed_at)).total_seconds()
         return bool(age > self._send.give_up_seconds)
 
     def _give_up(self, row: Any, token: UUID, outcome: Outcome) -> None:
         """What came of a delivery that was not sent at all."""
         self._rounds.finish(
-            Sending(row.id, row.endpoint, token, row.attempts, row.composed_at, self._clock(), 0,
-                    outcome)
+            Sending(row.id, row.endpoint, token, row.attempts, row.replayed_at or row.composed_at,
+                    self._clock(), 0, outcome)
         )  # fmt: skip
 
     def _put(
         self, lane: Lane, row: Any, token: UUID, lease_ends: float, slot: float | None = None
     ) -> None:
         job = Job(row.id, row.endpoint, token, row.attempts, row.composed_at, lease_ends,
-                  row.overtakes, row.turn_at, paced=slot is not None)  # fmt: skip
+                  row.overtakes, row.turn_at, slot is not None, row.replayed_at,
+                  row.test)  # fmt: skip
         self._lanes.put(lane, job, slot)
         self._staff(lane.receiver, 1)
 
@@ -284,12 +287,12 @@ class Deliverer:
             outcome: Outcome = Refused(self._targets.why_not(job.endpoint))
             now = started
         else:
-            outcome = await self._channel.send(target, job.notice, job.composed_at)
+            outcome = await self._channel.send(target, job.notice, job.composed_at, test=job.test)
             now = time.monotonic()
             send_seconds.observe(now - started)
             self._learn(lane, outcome, started, now)
         self._rounds.finish(
-            Sending(job.notice, job.endpoint, job.token, job.number, job.composed_at, at,
+            Sending(job.notice, job.endpoint, job.token, job.number, job.waits_since, at,
                     int((now - started) * 1000), outcome)
         )  # fmt: skip
 

@@ -18,7 +18,7 @@ from chassis.database import Database, Session
 from chassis.problems import FieldError, Problem
 from schemas.model import Model
 from schemas.organisations import OrganisationKind
-from schemas.permissions import Operation, may
+from schemas.permissions import GIVEN_BY_NAME, Operation, may
 from services.notifier.bells import Bells
 from services.notifier.channels import mailbox
 from services.notifier.deadlines import recorded_late
@@ -76,6 +76,10 @@ class Door:
         credential = await self._credentials.authenticate(authorization)
         if not may(OrganisationKind(credential.kind), operation):
             raise Problem(403, "not-permitted", "This credential may not do that.")
+        if operation in GIVEN_BY_NAME and operation not in credential.rights:
+            raise Problem(
+                403, "right-not-given", f"This credential was not given the right {operation}."
+            )
         return credential
 
     async def find(self, session: Session, notice: UUID, credential: Credential) -> Any:
@@ -101,6 +105,15 @@ class Door:
             url=f"{self.parts.notices_url}/{row.id}",
             cursor=getattr(row, "number", None),
         )
+
+
+def meant(credential: Credential, organisation: str | None) -> str:
+    """The organisation that is asked about: the credential's own unless another of those that it
+    acts for is named; `Problem` 404 for any other."""
+    name = organisation or credential.organisation
+    if name not in credential.scopes:
+        raise Problem(404, "no-such-organisation", "This credential acts for no such organisation.")
+    return name
 
 
 def standing(row: Any) -> Any:

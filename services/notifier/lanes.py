@@ -27,7 +27,8 @@ AHEAD_SECONDS = 2.0
 
 @dataclass(slots=True)
 class Job:
-    """One claimed delivery; `paced`: its lane holds a slot for it."""
+    """One claimed delivery; `paced`: its lane holds a slot for it; `replayed_at`, `test`: see the
+    table."""
 
     notice: UUID
     endpoint: UUID
@@ -38,6 +39,13 @@ class Job:
     overtakes: bool
     turn_at: datetime
     paced: bool = False
+    replayed_at: datetime | None = None
+    test: bool = False
+
+    @property
+    def waits_since(self) -> datetime:
+        """From when on it is counted how long it has been tried."""
+        return self.replayed_at or self.composed_at
 
 
 _Turn = tuple[bool, float, float, int]

@@ -98,6 +98,17 @@ class MailboxSettings(Group):
     )
 
 
+class SelfServiceSettings(Group):
+    """What organisations look at and do themselves."""
+
+    keep_attempts_days: int = Field(
+        default=90, ge=1, description="For so long each sending can be looked at."
+    )
+    forget_seconds: float = Field(
+        default=60.0, gt=0, description="How often it is looked what is older."
+    )
+
+
 class LedgerSettings(Group):
     """How what was missed is looked for; see `services.notifier.sweep_ledger`."""
 
@@ -128,6 +139,7 @@ class NotifierGroup(Group):
     ledger: LedgerSettings = LedgerSettings()
     status: StatusSettings = StatusSettings()
     ladders: LadderSettings = LadderSettings()
+    self_service: SelfServiceSettings = SelfServiceSettings()
     sweep_seconds: float = Field(default=5.0, gt=0)
 
 

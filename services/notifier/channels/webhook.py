@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Protocol
@@ -24,6 +24,7 @@ from services.notifier.addresses import (
     Resolver,
     SystemLookup,
 )
+from services.notifier.channels.answer_headers import keep_headers
 from services.notifier.keys import Signer
 from services.notifier.settings import SendSettings
 
@@ -46,10 +47,11 @@ class Target(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The receiver answered 2xx: it has it."""
+    """The receiver answered 2xx: it has it. `headers` of its answer, as they are kept."""
 
     status: int
     code: str = "delivered"
+    headers: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Unreachable:
     status: int | None = None
     after_seconds: float | None = None
     silent: bool = False
+    headers: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,30 @@ class Refused:
 
     code: str
     status: int | None = None
+    headers: str | None = field(default=None, compare=False)
 
 
 Outcome = Delivered | Unreachable | Refused
+
+
+class Body:
+    """What is sent: the same for a notice every time.
+
+    Args:
+        notices_url: the address under which recipients read notices.
+    """
+
+    def __init__(self, notices_url: str) -> None:
+        # The address is the same but for the id, so it is escaped once.
+        self._url_start = json.dumps(notices_url)[:-1]
+
+    def of(self, notice: str, composed_at: datetime, *, test: bool = False) -> str:
+        """The body for a notice; a test says so by its type."""
+        at = composed_at.isoformat(timespec="milliseconds")
+        return (
+            f'{{"type":"notice.{"test" if test else "waiting"}","timestamp":"{at}",'
+            f'"data":{{"notice":"{notice}","url":{self._url_start}/{notice}"}}}}'
+        )
 
 
 class WebhookChannel:
@@ -92,8 +116,7 @@ class WebhookChannel:
         self._lookup = lookup
         self._system: SystemLookup | None = None
         self._sessions: dict[str, aiohttp.ClientSession] = {}
-        # The address is the same but for the id, so it is escaped once.
-        self._url_start = json.dumps(notices_url)[:-1]
+        self._body = Body(notices_url)
 
     async def open(self) -> None:
         """Make the sessions; they belong to the running loop."""
@@ -122,10 +145,12 @@ class WebhookChannel:
         if self._system is not None:
             self._system.close()
 
-    async def send(self, target: Target, notice: UUID, composed_at: datetime) -> Outcome:
+    async def send(
+        self, target: Target, notice: UUID, composed_at: datetime, *, test: bool = False
+    ) -> Outcome:
         """Send one webhook and judge the answer. Never raises for what a receiver does."""
         name = str(notice)
-        body = self.body(name, composed_at)
+        body = self._body.of(name, composed_at, test=test)
         status: int | None = None
         session = self._sessions["https" if target.url[:6].lower() == "https:" else "http"]
         try:
@@ -151,14 +176,6 @@ class WebhookChannel:
             return judge(status, {}, self._clock(), self._settings)
         return Unreachable(code, silent=silent)
 
-    def body(self, notice: str, composed_at: datetime) -> str:
-        """The body, the same on every retry."""
-        at = composed_at.isoformat(timespec="milliseconds")
-        return (
-            f'{{"type":"notice.waiting","timestamp":"{at}",'
-            f'"data":{{"notice":"{notice}","url":{self._url_start}/{notice}"}}}}'
-        )
-
 
 def _refused(error: BaseException) -> bool:
     """Whether it was the address that was refused, before anything was sent."""
@@ -183,18 +200,20 @@ def judge(
     status: int, headers: Mapping[str, str], now: datetime, settings: SendSettings
 ) -> Outcome:
     """What an answer means: 2xx has it, 3xx and 4xx never will, the rest may later."""
+    kept = keep_headers(headers)
     if 200 <= status < 300:
-        return Delivered(status)
+        return Delivered(status, headers=kept)
     if status in (408, 425, 429) or status >= 500:
         asked = headers.get("Retry-After") if status in (429, 503) else None
         after = read_retry_after(asked, now)
         if after is not None:
             least, most = settings.retry_after_least_seconds, settings.retry_after_most_seconds
             after = min(max(after, least), most)
-        return Unreachable("busy" if status in (429, 503) else "failing", status, after)
+        code = "busy" if status in (429, 503) else "failing"
+        return Unreachable(code, status, after, headers=kept)
     if status == 410:
-        return Refused(GONE, status)
-    return Refused("redirected" if 300 <= status < 400 else "refused", status)
+        return Refused(GONE, status, kept)
+    return Refused("redirected" if 300 <= status < 400 else "refused", status, kept)
 
 
 def read_retry_after(value: str | None, now: datetime) -> float | None:
