@@ -21,7 +21,7 @@ from schemas.facts import TOPICS
 from schemas.organisations import OrganisationKind
 from schemas.permissions import GIVEN_BY_NAME
 from services.notifier import credentials, endpoints
-from services.notifier.addresses import AddressRefusedError, SystemLookup, check_url
+from services.notifier.addresses import SystemLookup
 from services.notifier.app import build
 from services.notifier.calendars import local_date
 from services.notifier.channels.pulls import set_interval
@@ -86,11 +86,9 @@ async def _manage(settings: Settings, command: argparse.Namespace) -> None:
 async def _check_url(settings: Settings, url: str) -> None:
     lookup = SystemLookup()
     try:
-        await check_url(url, settings.notifier.send.allowed_networks, lookup)
-    except AddressRefusedError as refused:
-        sys.exit(f"Webhooks do not go there: {refused.strerror}.")
-    except (OSError, ValueError):
-        sys.exit("That address leads nowhere: its host's name is not known.")
+        await endpoints.judge_url(url, settings.notifier.send.allowed_networks, lookup)
+    except endpoints.EndpointError as error:
+        sys.exit(str(error))
     finally:
         lookup.close()
 
@@ -124,23 +122,24 @@ async def _endpoint(
 ) -> list[str]:
     match command.action:
         case "add":
-            try:
-                return [
-                    await endpoints.add_endpoint(
-                        session,
-                        command.organisation,
-                        command.url,
-                        kind=command.kind,
-                        per_second=command.per_second,
-                    )
-                ]
-            except endpoints.EndpointError as error:
-                sys.exit(str(error))
+            return [
+                await endpoints.add_endpoint(
+                    session,
+                    command.organisation,
+                    command.url,
+                    kind=command.kind,
+                    per_second=command.per_second,
+                )
+            ]
         case "rotate":
             key = await endpoints.rotate_endpoint(
                 session, command.organisation, command.hours, command.kind
             )
             return [key] if key else sys.exit("That organisation has no endpoint.")
+        case "end-old-key":
+            if not await endpoints.end_previous_key(session, command.organisation):
+                sys.exit("No old key of that organisation signs.")
+            return ["only the new key signs, everywhere within some seconds"]
         case "remove":
             if not await endpoints.remove_endpoint(session, command.organisation):
                 sys.exit("That organisation has no endpoint.")
@@ -230,6 +229,8 @@ def _parser() -> argparse.ArgumentParser:
     rotate.add_argument("organisation")
     rotate.add_argument("--kind", choices=KINDS, help="other than before")
     rotate.add_argument("--hours", type=float, default=endpoints.ROTATION_HOURS)
+    ended = actions.add_parser("end-old-key", help="the old key of a rotation signs no more")
+    ended.add_argument("organisation")
     actions.add_parser("remove", help="what waits for it fails").add_argument("organisation")
     enable = actions.add_parser("enable", help="take off a pause, or use the last one again")
     enable.add_argument("organisation")

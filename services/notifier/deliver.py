@@ -27,6 +27,7 @@ from services.notifier.channels.webhook import (
     Refused,
     Unreachable,
     WebhookChannel,
+    moved,
 )
 from services.notifier.lanes import Job, Lane, Lanes, Receiver
 from services.notifier.rounds import Rounds
@@ -67,12 +68,12 @@ class Deliverer:
         self._clock = clock
         self._send = settings.send
         self._deadlines = settings.deadlines
-        self._targets = Targets(database)
+        self._targets = Targets(database, self._send.endpoint_copy_seconds)
         self._lanes = Lanes(settings.send)
         self._look_past_at = 0.0
         self._rounds = Rounds(database, bells, clock, settings)
         self._workers: set[asyncio.Task[None]] = set()
-        self._timers: dict[UUID, asyncio.TimerHandle] = {}
+        self._timers: dict[Lane, asyncio.TimerHandle] = {}
 
     async def run(self) -> None:
         """Claim, send and settle until cancelled; what was answered by then is settled."""
@@ -90,7 +91,7 @@ class Deliverer:
             if self._workers:
                 await asyncio.wait(self._workers)
             self._lanes = Lanes(self._send)
-            self._targets = Targets(self._database)
+            self._targets = Targets(self._database, self._send.endpoint_copy_seconds)
             await self._channel.close()
             if self._rounds.waiting():
                 await asyncio.shield(self._rounds.settle_once())
@@ -153,6 +154,7 @@ class Deliverer:
             early = self._look_past_at - time.monotonic()
             if early > 0:
                 await asyncio.sleep(early)
+            await self._refresh()
             if self._lanes.held < self._send.held_limit:
                 if await self.claim_once():
                     continue
@@ -269,17 +271,17 @@ class Deliverer:
 
     def _line_up_later(self, lane: Lane, seconds: float) -> None:
         def line_up() -> None:
-            self._timers.pop(lane.endpoint, None)
+            self._timers.pop(lane, None)
             lane.in_turn = False
             self._lanes.line_up(lane)
             self._staff(lane.receiver, 1)
 
-        self._timers[lane.endpoint] = asyncio.get_running_loop().call_later(seconds, line_up)
+        self._timers[lane] = asyncio.get_running_loop().call_later(seconds, line_up)
 
     async def _send_one(self, job: Job, lane: Lane) -> None:
         target = self._targets.get(job.endpoint)
         started = time.monotonic()
-        if self._lanes.too_late(job, started):
+        if self._lanes.too_late(job, started) or self._targets.is_too_old(started):
             self._rounds.give_back([(job.notice, job.token)])
             return
         at = self._clock()
@@ -290,14 +292,19 @@ class Deliverer:
             outcome = await self._channel.send(target, job.notice, job.composed_at, test=job.test)
             now = time.monotonic()
             send_seconds.observe(now - started)
-            self._learn(lane, outcome, started, now)
+            outcome = self._learn(lane, outcome, started, now)
         self._rounds.finish(
             Sending(job.notice, job.endpoint, job.token, job.number, job.waits_since, at,
                     int((now - started) * 1000), outcome)
         )  # fmt: skip
 
-    def _learn(self, lane: Lane, outcome: Outcome, started: float, now: float) -> None:
-        """What an answer, or none, says of the receiver and of the endpoint."""
+    def _learn(self, lane: Lane, outcome: Outcome, started: float, now: float) -> Outcome:
+        """What an answer, or none, says of the receiver and of the endpoint; returns what it says
+        of the notice."""
+        target = self._targets.get(lane.endpoint)
+        if target is not None and target.url != lane.url:
+            # The endpoint has another address by now. What the old one refused, the new one gets.
+            return moved(outcome)
         receiver = lane.receiver
         silent = isinstance(outcome, Unreachable) and outcome.silent
         if self._lanes.note_silence(receiver, silent):
@@ -312,4 +319,5 @@ class Deliverer:
             self._bells.deliver.set()
         if outcome.code == GONE:
             self._targets.forget(lane.endpoint)
-            self._rounds.note_gone(lane.endpoint)
+            self._rounds.note_gone(lane)
+        return outcome

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from services.notifier import delivery_api
+from services.notifier import delivery_api, endpoint_api, key_api
 from services.notifier.door import Door
 
 
 def create_organisation_router(door: Door) -> APIRouter:
     """`/v1/organisations/me/…`."""
     router = APIRouter(prefix="/v1/organisations/me", tags=["self-service"])
+    endpoint_api.add_routes(router, door)
+    key_api.add_routes(router, door)
     delivery_api.add_routes(router, door)
     return router

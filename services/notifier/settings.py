@@ -41,6 +41,9 @@ class SendSettings(Group):
         default=(),
         description="May be reached though not public, and without https: a JSON list of networks.",
     )
+    endpoint_copy_seconds: float = Field(
+        default=5.0, gt=0, description="How old what a process knows of endpoints may be, at most."
+    )
     pause_after_failures: int = Field(
         default=10, ge=1, description="So many in a row, and the endpoint is left alone."
     )

@@ -216,6 +216,14 @@ def judge(
     return Refused("redirected" if 300 <= status < 400 else "refused", status, kept)
 
 
+def moved(outcome: Outcome) -> Outcome:
+    """What an answer means when the endpoint has another address by the time that it comes: what
+    was not delivered is sent there, at once."""
+    if isinstance(outcome, Delivered):
+        return outcome
+    return Unreachable("endpoint-moved", outcome.status, 0.0, headers=outcome.headers)
+
+
 def read_retry_after(value: str | None, now: datetime) -> float | None:
     """Seconds from now, from a number or an HTTP date; None when it says neither."""
     if value is None:
