@@ -194,7 +194,7 @@ def _attempt(row: Any) -> AttemptShown:
 
 
 def write_cursor(row: Any) -> str:
-    """Where a listing goes on after a row."""
+    """Where a listing goes on after a row, or a place."""
     since = row.composed_at - _EPOCH
     microseconds = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
     return f"{microseconds}-{row.id.hex}"

@@ -13,7 +13,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import Field
 
-from chassis.database import Session, after_commit
+from chassis.database import Session
 from chassis.problems import FieldError, Problem
 from schemas.model import Model
 from services.notifier import endpoints
@@ -31,7 +31,6 @@ from services.notifier.endpoint_change import (
 )
 from services.notifier.endpoints import EndpointError, EndpointShown
 from services.notifier.keys import Kind
-from services.notifier.pause import hasten
 from services.notifier.routes import read_channel
 from services.notifier.settings import SendSettings
 
@@ -122,6 +121,7 @@ def add_routes(router: APIRouter, door: Door) -> None:
         before, after = await changes.change(credential, name, "add-endpoint", add)
         if before is not None and before.enabled:
             await changes.in_force(name)
+            await changes.send_on(name, after.id)
         response.headers["Cache-Control"] = "no-store"
         return EndpointAdded(**fields(after), key=made[0])
 
@@ -180,10 +180,7 @@ def add_routes(router: APIRouter, door: Door) -> None:
             # lost.
             await changes.in_force(name)
         if asked.url is not None:
-            # What the old address put off need not wait any longer.
-            async with parts.database.transaction() as session:
-                await hasten(session, [endpoint])
-                after_commit(session, "deliver", parts.bells.deliver.set)
+            await changes.send_on(name, endpoint)
         return EndpointAnswer(**fields(after))
 
     @router.delete("/endpoints/{endpoint}", status_code=204, responses=ANSWERS)

@@ -24,6 +24,8 @@ from services.notifier.door import Door, meant
 from services.notifier.endpoints import EndpointShown, list_own_endpoints, lock_endpoints
 from services.notifier.in_force import wait_until_in_force
 from services.notifier.keys import Kind
+from services.notifier.pause import hasten
+from services.notifier.replay import resend_failed
 from services.notifier.tables import Audit, Credential
 
 log = logger("notifier.endpoints")
@@ -122,6 +124,16 @@ class EndpointChanges:
         """Return when what was changed before is in force in every process."""
         send = self._parts.settings.send
         await wait_until_in_force(self._parts.database, organisation, send)
+
+    async def send_on(self, organisation: str, endpoint: UUID) -> None:
+        """What the old address refused in its last seconds, or put off, goes to the new one now."""
+        send = self._parts.settings.send
+        seconds = send.endpoint_copy_seconds + 2 * send.timeout_seconds
+        async with self._parts.database.transaction() as session:
+            await resend_failed(session, organisation, seconds, self._parts.clock())
+            after_commit(session, "deliver", self._parts.bells.deliver.set)
+        async with self._parts.database.transaction() as session:
+            await hasten(session, [endpoint])
 
 
 def pick(found: list[EndpointShown], endpoint: UUID | None) -> EndpointShown | None:
