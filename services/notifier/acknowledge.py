@@ -22,6 +22,7 @@ from schemas.facts import (
     NoticeFiled,
     NoticeOpened,
 )
+from schemas.self_test import PROFILE as SELF_TEST
 from services.notifier.report import COLUMNS, notice_fact
 
 Step = Literal["delivered", "opened", "acknowledged", "filed"]
@@ -79,6 +80,7 @@ async def advance(
     facts = [
         notice_fact(_FACTS[implied], row, at)
         for row in done
+        if row.profile != SELF_TEST
         for implied in _IMPLIED[step]
         if getattr(row, f"newly_{implied}")
     ]

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from chassis.database import Session
+from schemas.self_test import PROFILE as SELF_TEST
 
 State = Literal[
     "waiting", "delivered", "opened", "acknowledged", "filed", "failed", "superseded"
@@ -81,9 +82,9 @@ _SHOWN = """o.id, o.organisation, o.receipt, o.child_id, o.profile, o.state, o.r
 
 _OWN = "o.organisation = :organisation and o.owner = 'notifier' and o.state <> 'withheld'"
 
-_WITH_DELIVERY = """
+_WITH_DELIVERY = f"""
     select p.*, d.endpoint, d.state as on_queue, coalesce(d.attempts, 0) as attempts, d.replayed_at,
-           coalesce(d.test, false) as test,
+           p.profile = '{SELF_TEST}' as test,
            case when d.settled_at is null and d.state = 'waiting' then d.due_at end as due_at
       from page p left join notifier.delivery d on d.id = p.id
      order by p.composed_at desc, p.id desc"""

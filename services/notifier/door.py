@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 from fastapi import Request
@@ -19,6 +19,7 @@ from chassis.problems import FieldError, Problem
 from schemas.model import Model
 from schemas.organisations import OrganisationKind
 from schemas.permissions import GIVEN_BY_NAME, Operation, may
+from schemas.self_test import PROFILE as SELF_TEST
 from services.notifier.bells import Bells
 from services.notifier.channels import mailbox
 from services.notifier.deadlines import recorded_late
@@ -51,6 +52,9 @@ class NoticeHead(Model):
     )
     url: str
     cursor: int | None = None
+    test: Literal[True] | None = Field(
+        default=None, description="The organisation sent it to itself; it is about nobody."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,7 @@ class Door:
             stands_in_for=row.stands_in_for,
             url=f"{self.parts.notices_url}/{row.id}",
             cursor=getattr(row, "number", None),
+            test=True if row.profile == SELF_TEST else None,
         )
 
 
@@ -127,6 +132,14 @@ def standing(row: Any) -> Any:
             "A correction, a retraction or a later event took its place; list your notices.",
         )
     return row
+
+
+def check_real(row: Any) -> None:
+    """`Problem` 409 for a test notice: it has no sender to ask, and nobody to be told instead."""
+    if row.profile == SELF_TEST:
+        raise Problem(
+            409, "is-a-test", "A test is read, acknowledged or filed; there is no more to it."
+        )
 
 
 async def audit_notices(

@@ -17,6 +17,7 @@ from prometheus_client import Counter
 from sqlalchemy import text
 
 from chassis.database import Session
+from schemas.self_test import PROFILE as SELF_TEST
 from services.notifier.deliveries import Place
 from services.notifier.standing import lock_events
 
@@ -104,8 +105,8 @@ async def _replay(
     return done
 
 
-_OWN = """o.organisation = :organisation and o.owner = 'notifier' and o.state <> 'withheld'
-           and o.profile <> 'test'"""
+_OWN = f"""o.organisation = :organisation and o.owner = 'notifier' and o.state <> 'withheld'
+           and o.profile <> '{SELF_TEST}'"""
 
 _FOUND = "select o.id, o.receipt, o.composed_at from notifier.obligation o"
 

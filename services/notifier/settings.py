@@ -107,6 +107,10 @@ class SelfServiceSettings(Group):
     keep_attempts_days: int = Field(
         default=90, ge=1, description="For so long each sending can be looked at."
     )
+    tests_per_hour: int = Field(
+        default=10, ge=1, description="Test notices that an organisation may send itself."
+    )
+    keep_tests_hours: float = Field(default=24.0, gt=0, description="Then a test is deleted.")
     forget_seconds: float = Field(
         default=60.0, gt=0, description="How often it is looked what is older."
     )

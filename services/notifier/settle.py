@@ -22,6 +22,7 @@ from chassis import outbound
 from chassis.database import Session
 from chassis.ids import new_id
 from schemas.facts import NoticeDelivered, NoticeFailed
+from schemas.self_test import PROFILE as SELF_TEST
 from services.notifier.channels.webhook import Delivered, Outcome, Refused
 from services.notifier.report import COLUMNS, RUNG_ENDS, telling
 from services.notifier.settings import DeadlineSettings, SendSettings
@@ -164,7 +165,7 @@ _SETTLE = text(f"""
                   case h.state when 'failed' then h.outcome end as reason, h.state as came, h.fact),
     facts as (
         {telling({"delivered": NoticeDelivered, "failed": NoticeFailed}, "told")}
-         where o.came <> 'waiting'),
+         where o.came <> 'waiting' and o.profile <> '{SELF_TEST}'),
     {bus.appending("facts")},
     tried as (
         insert into notifier.attempt

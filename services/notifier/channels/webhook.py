@@ -17,6 +17,7 @@ from uuid import UUID
 import aiohttp
 
 from chassis.clock import Clock
+from schemas.self_test import EVENT_TYPE
 from services.notifier.addresses import (
     AddressRefusedError,
     Guard,
@@ -92,7 +93,7 @@ class Body:
         """The body for a notice; a test says so by its type."""
         at = composed_at.isoformat(timespec="milliseconds")
         return (
-            f'{{"type":"notice.{"test" if test else "waiting"}","timestamp":"{at}",'
+            f'{{"type":"{EVENT_TYPE if test else "notice.waiting"}","timestamp":"{at}",'
             f'"data":{{"notice":"{notice}","url":{self._url_start}/{notice}"}}}}'
         )
 
