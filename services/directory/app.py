@@ -24,6 +24,7 @@ from services.directory.sweep import sweep_tasks
 from services.directory.tables import Credential
 from services.directory.try_api import create_try_router
 from services.directory.undo_api import create_undo_router
+from services.directory.why_api import create_why_router
 
 
 def build(settings: Settings, database: Database, road: Road) -> Service:
@@ -38,6 +39,7 @@ def build(settings: Settings, database: Database, road: Road) -> Service:
     router.include_router(create_undo_router(database, partnership, credentials))
     router.include_router(create_finding_router(database, partnership, credentials))
     router.include_router(create_try_router(database, partnership, credentials))
+    router.include_router(create_why_router(database, partnership, credentials))
     heard = [subscribe(partnership), hear_gaps(partnership)]
     return Service(
         "directory",
