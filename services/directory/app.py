@@ -9,6 +9,7 @@ from chassis.credentials import Credentials
 from chassis.database import Database
 from chassis.process import Service
 from services.directory.announce_again import hear_gaps
+from services.directory.announce_policy import policy_task
 from services.directory.api import create_router
 from services.directory.ask_ledger import ledger_task
 from services.directory.finding_api import create_finding_router
@@ -50,6 +51,7 @@ def build(settings: Settings, database: Database, road: Road) -> Service:
             ledger_task(database, partnership),
             *sweep_tasks(database, partnership),
             keys_task(database, partnership),
+            policy_task(database, partnership),
             learn_task(database, partnership),
             key_task(database, partnership),
             duplicates_task(database, partnership),

@@ -269,6 +269,22 @@ class Standing(Row, table=True):
     by_receipt: UUID
 
 
+class PolicyLine(Row, table=True):
+    """One line of the partnership's policy table, as the directory last said it: only to say why
+    somebody is told. Nothing here decides."""
+
+    __tablename__ = "policy_line"
+    __table_args__ = _IN_SCHEMA
+
+    rule: str = Field(primary_key=True)
+    event_type: str
+    recipient: str
+    condition: str
+    profile: str
+    kinds: list[str] = Field(sa_type=ARRAY(Text))
+    recorded_at: datetime = _time()
+
+
 class Early(Row, table=True):
     """What the health broker said of a notice that is not composed here yet."""
 

@@ -114,7 +114,7 @@ _LISTS = {
 }
 
 _FOUND = f"""
-    select {_HEAD}, receipt, child_id, content, withdrawn_at, delivered_at, opened_at,
+    select {_HEAD}, receipt, child_id, rule, rung, content, withdrawn_at, delivered_at, opened_at,
            acknowledged_at, acknowledged_by, filed_at, record_reference, telephoned_at, declined_at,
            (select f.profile from notifier.obligation f where f.id = o.chain) as first_profile
       from notifier.obligation o

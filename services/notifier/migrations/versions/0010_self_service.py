@@ -11,6 +11,14 @@ _STATEMENTS = (
         add column replayed_at timestamptz,
         add column test boolean not null default false""",
     "alter table notifier.credential add column rights text[] not null default '{}'",
+    """create table notifier.policy_line (
+        rule text primary key,
+        event_type text not null,
+        recipient text not null,
+        condition text not null,
+        profile text not null,
+        kinds text[] not null,
+        recorded_at timestamptz not null)""",
     # Beside the index of what is unacknowledged it finds every notice of an organisation, in order;
     # like that one it costs nothing on the way to delivery.
     """create index obligation_confirmed on notifier.obligation (organisation, composed_at, id)
