@@ -46,13 +46,25 @@ SENDERS: dict[str, frozenset[Kind]] = {
     "return-interview.offered": _INTERVIEWERS,
     "return-interview.completed": _INTERVIEWERS,
     "enrolment.changed": frozenset({Kind.SCHOOL, Kind.LOCAL_AUTHORITY}),
-    "organisation.changed": frozenset({Kind.LOCAL_AUTHORITY, Kind.SOCIAL_CARE}),
+    "organisation.changed": ANY_AGENCY,  # Others than these: of its own record, see below.
     "relationship.asserted": ANY_AGENCY,
     "order.recorded": frozenset({Kind.COURT, Kind.POLICE}),
     "record.answered": ANY_AGENCY,  # Only about its own records: the directory compares.
     "event.retracted": ANY_AGENCY,  # Only its own events: the source is bound to the credential.
 }
 """Who may send which type of event."""
+
+STATES_ANY_RECORD = frozenset({Kind.LOCAL_AUTHORITY, Kind.SOCIAL_CARE})
+"""Who may state what any organisation is. Every other states its own record, and of that only:"""
+
+OWN_RECORD_FIELDS = frozenset(
+    {
+        "opens_at", "terms", "closures", "service_hours",
+        "ladder", "ladders", "quiet_hours", "absences", "holiday_contact",
+    }
+)  # fmt: skip
+"""When it is open, and who is told next: never what it is, where it lies, its numbers, whom it
+serves, or by which channel it is told."""
 
 OPERATORS: dict[Operation, frozenset[Kind]] = {
     Operation.READ_OWN_EVENTS: ANY_AGENCY,

@@ -177,4 +177,17 @@ def validated(model: type[M], value: Any) -> M:
 def body_schema(model: type[Model]) -> dict[str, Any]:
     """The body of a route that reads it by itself, for the documentation."""
     schema = model.model_json_schema()
+    schema = _inlined(schema, schema.pop("$defs", {}))
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
+    """A schema without references: they would point into a document that it is no part of."""
+    if isinstance(schema, list):
+        return [_inlined(one, definitions) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    name = str(schema.get("$ref", "")).rpartition("/")[2]
+    if name:
+        return _inlined({**definitions[name], **schema, "$ref": ""}, definitions)
+    return {key: _inlined(one, definitions) for key, one in schema.items() if key != "$ref"}
