@@ -218,14 +218,17 @@ async def next_due_seconds(
     return None if seconds is None else max(0.0, float(seconds))
 
 
-async def measure(session: Session, table: type[OutboundRow]) -> tuple[int, float]:
+async def measure(
+    session: Session, table: type[OutboundRow], *, unless: str = "false"
+) -> tuple[int, float]:
     """How many are on the queue (at most some thousand are counted), and for how many seconds the
-    first of them is due and taken by nobody."""
+    first of them is due and taken by nobody. `unless`: an SQL condition (a constant of the code)
+    for rows that do not count."""
     found: Any = await session.execute(
         text(f"""
             select count(*), coalesce(extract(epoch from clock_timestamp() - min(due)), 0)
               from (select case state when 'waiting' then due_at else claimed_until end as due
-                      from {_name(table)} where settled_at is null
+                      from {_name(table)} where settled_at is null and not ({unless})
                      order by due_at limit {MOST_COUNTED}) q""")
     )
     waiting, overdue = found.one()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Protocol
@@ -22,6 +22,7 @@ from chassis.addresses import (
     Resolver,
     SystemLookup,
 )
+from chassis.answer_headers import keep_headers
 from chassis.clock import Clock
 from chassis.settings import WebhookSettings
 from chassis.webhook_keys import Signer
@@ -45,10 +46,11 @@ class Target(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The receiver answered 2xx: it has it."""
+    """The receiver answered 2xx: it has it. `headers` of its answer, as they are kept."""
 
     status: int
     code: str = "delivered"
+    headers: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Unreachable:
     status: int | None = None
     after_seconds: float | None = None
     silent: bool = False
+    headers: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Refused:
 
     code: str
     status: int | None = None
+    headers: str | None = field(default=None, compare=False)
 
 
 Outcome = Delivered | Unreachable | Refused
@@ -170,18 +174,20 @@ def judge(
     status: int, headers: Mapping[str, str], now: datetime, settings: WebhookSettings
 ) -> Outcome:
     """What an answer means: 2xx has it, 3xx and 4xx never will, the rest may later."""
+    kept = keep_headers(headers)
     if 200 <= status < 300:
-        return Delivered(status)
+        return Delivered(status, headers=kept)
     if status in (408, 425, 429) or status >= 500:
         asked = headers.get("Retry-After") if status in (429, 503) else None
         after = read_retry_after(asked, now)
         if after is not None:
             least, most = settings.retry_after_least_seconds, settings.retry_after_most_seconds
             after = min(max(after, least), most)
-        return Unreachable("busy" if status in (429, 503) else "failing", status, after)
+        code = "busy" if status in (429, 503) else "failing"
+        return Unreachable(code, status, after, headers=kept)
     if status == 410:
-        return Refused(GONE, status)
-    return Refused("redirected" if 300 <= status < 400 else "refused", status)
+        return Refused(GONE, status, kept)
+    return Refused("redirected" if 300 <= status < 400 else "refused", status, kept)
 
 
 def read_retry_after(value: str | None, now: datetime) -> float | None:

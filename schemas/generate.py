@@ -20,6 +20,7 @@ from schemas.catalogue import EVENT_TYPES, SCHEMA_ROOT, dataschema_of
 from schemas.envelope import CloudEvent
 from schemas.facts import FACTS, TOPICS
 from schemas.profiles import MODELS
+from schemas.self_test import SelfTest
 
 GENERATED = Path(__file__).parent / "generated"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -70,6 +71,13 @@ def json_schemas() -> dict[str, str]:
                 **_schema_of(model, "serialization"),
             }
         )
+    written["profiles/test.json"] = _text(
+        {
+            "$schema": DIALECT,
+            "$id": f"{SCHEMA_ROOT}/profiles/test",
+            **_schema_of(SelfTest, "serialization"),
+        }
+    )
     return written
 
 

@@ -24,6 +24,11 @@ class Operation(StrEnum):
     RESOLVE = "resolve"
     CONFIRM_LADDER = "confirm-ladder"
     WATCH_LADDERS = "watch-ladders"
+    MANAGE_ENDPOINTS = "manage-endpoints"
+    READ_DELIVERIES = "read-deliveries"
+    READ_DELIVERED_BODIES = "read-delivered-bodies"
+    REPLAY_NOTICES = "replay-notices"
+    SEND_TEST_NOTICES = "send-test-notices"
 
 
 ANY_AGENCY = frozenset(Kind)
@@ -43,13 +48,25 @@ SENDERS: dict[str, frozenset[Kind]] = {
     "return-interview.offered": _INTERVIEWERS,
     "return-interview.completed": _INTERVIEWERS,
     "enrolment.changed": frozenset({Kind.SCHOOL, Kind.LOCAL_AUTHORITY}),
-    "organisation.changed": frozenset({Kind.LOCAL_AUTHORITY, Kind.SOCIAL_CARE}),
+    "organisation.changed": ANY_AGENCY,  # Others than these: of its own record, see below.
     "relationship.asserted": ANY_AGENCY,
     "order.recorded": frozenset({Kind.COURT, Kind.POLICE}),
     "record.answered": ANY_AGENCY,  # Only about its own records: the directory compares.
     "event.retracted": ANY_AGENCY,  # Only its own events: the source is bound to the credential.
 }
 """Who may send which type of event."""
+
+STATES_ANY_RECORD = frozenset({Kind.LOCAL_AUTHORITY, Kind.SOCIAL_CARE})
+"""Who may state what any organisation is. Every other states its own record, and of that only:"""
+
+OWN_RECORD_FIELDS = frozenset(
+    {
+        "opens_at", "terms", "closures", "service_hours",
+        "ladder", "ladders", "quiet_hours", "absences", "holiday_contact",
+    }
+)  # fmt: skip
+"""When it is open, and who is told next: never what it is, where it lies, its numbers, whom it
+serves, or by which channel it is told."""
 
 OPERATORS: dict[Operation, frozenset[Kind]] = {
     Operation.READ_OWN_EVENTS: ANY_AGENCY,
@@ -63,8 +80,18 @@ OPERATORS: dict[Operation, frozenset[Kind]] = {
     Operation.RESOLVE: frozenset({Kind.SOCIAL_CARE}),
     Operation.CONFIRM_LADDER: ANY_AGENCY,  # Its own only.
     Operation.WATCH_LADDERS: frozenset({Kind.SOCIAL_CARE}),
+    # Its own only, all of these.
+    Operation.MANAGE_ENDPOINTS: ANY_AGENCY,
+    Operation.READ_DELIVERIES: ANY_AGENCY,
+    Operation.READ_DELIVERED_BODIES: ANY_AGENCY,
+    Operation.REPLAY_NOTICES: ANY_AGENCY,
+    Operation.SEND_TEST_NOTICES: ANY_AGENCY,
 }
 """Who may do what does not depend on a type of event."""
+
+GIVEN_BY_NAME = frozenset({Operation.MANAGE_ENDPOINTS, Operation.READ_DELIVERED_BODIES})
+"""What a credential may do only if it was given this right besides: one that reads notices need not
+be able to send them elsewhere."""
 
 
 def may(kind: Kind, operation: Operation, event_type: str | None = None) -> bool:

@@ -15,6 +15,8 @@ from schemas.facts.events import (
     EventRetracted,
     LadderUnconfirmed,
     OrganisationRecorded,
+    PolicyLine,
+    PolicyRecorded,
 )
 from schemas.facts.findings import (
     FINDING_FACTS,
@@ -109,6 +111,8 @@ __all__ = [
     "Part",
     "PersonDuplicateSuspected",
     "PersonLinkMissing",
+    "PolicyLine",
+    "PolicyRecorded",
     "Profile",
     "QuestionAnswered",
     "RecordContradicts",
@@ -137,6 +141,7 @@ _ALL: tuple[type[AnyFact], ...] = (
     EventRetracted,
     OrganisationRecorded,
     LadderUnconfirmed,
+    PolicyRecorded,
     ClockMissed,
     *NOTICE_FACTS,
     *STATUS_FACTS,

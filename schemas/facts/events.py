@@ -18,7 +18,8 @@ from schemas.facts.base import (
     KeyedFact,
     Part,
 )
-from schemas.organisations import Organisation
+from schemas.model import Model
+from schemas.organisations import Organisation, OrganisationKind, Profile
 
 
 class EventAccepted(FactOfEvent):
@@ -125,6 +126,35 @@ class LadderUnconfirmed(AnyFact):
 
     def bus_key(self) -> str:
         return self.organisation
+
+
+class PolicyLine(Model):
+    """One line of the partnership's policy table, in its own words."""
+
+    rule: str = Field(description="Its id, as it stands with every notice that it causes.")
+    event_type: str
+    recipient: str
+    when: str
+    profile: Profile
+    kinds: tuple[OrganisationKind, ...] = Field(
+        description="Organisations of which kinds the recipient's name may stand for."
+    )
+
+
+class PolicyRecorded(AnyFact):
+    """The policy table as it is in force, whole: who is told of what, when, and how much.
+
+    Said when a directory starts, and once a day; the newest counts.
+    """
+
+    fact_type: ClassVar[str] = "policy.recorded"
+    topic: ClassVar[str] = "organisations"
+
+    lines: tuple[PolicyLine, ...]
+    at: datetime
+
+    def bus_key(self) -> str:
+        return "policy"
 
 
 class ClockMissed(KeyedFact):

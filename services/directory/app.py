@@ -9,6 +9,7 @@ from chassis.credentials import Credentials
 from chassis.database import Database
 from chassis.process import Service
 from services.directory.announce_again import hear_gaps
+from services.directory.announce_policy import policy_task
 from services.directory.api import create_router
 from services.directory.ask_ledger import ledger_task
 from services.directory.finding_api import create_finding_router
@@ -24,6 +25,7 @@ from services.directory.sweep import sweep_tasks
 from services.directory.tables import Credential
 from services.directory.try_api import create_try_router
 from services.directory.undo_api import create_undo_router
+from services.directory.why_api import create_why_router
 
 
 def build(settings: Settings, database: Database, road: Road) -> Service:
@@ -38,6 +40,7 @@ def build(settings: Settings, database: Database, road: Road) -> Service:
     router.include_router(create_undo_router(database, partnership, credentials))
     router.include_router(create_finding_router(database, partnership, credentials))
     router.include_router(create_try_router(database, partnership, credentials))
+    router.include_router(create_why_router(database, partnership, credentials))
     heard = [subscribe(partnership), hear_gaps(partnership)]
     return Service(
         "directory",
@@ -48,6 +51,7 @@ def build(settings: Settings, database: Database, road: Road) -> Service:
             ledger_task(database, partnership),
             *sweep_tasks(database, partnership),
             keys_task(database, partnership),
+            policy_task(database, partnership),
             learn_task(database, partnership),
             key_task(database, partnership),
             duplicates_task(database, partnership),

@@ -17,6 +17,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from schemas.facts import Profile
 from schemas.model import Model
+from schemas.organisations import OrganisationKind as Kind
 
 
 class Recipient(StrEnum):
@@ -35,6 +36,28 @@ class Recipient(StrEnum):
     GENERAL_PRACTICE = "general practice"
     REFERRER = "referrer"
     TOLD = "everyone who was told"
+
+
+_ANY = frozenset(Kind)
+
+KINDS: dict[Recipient, frozenset[Kind]] = {
+    Recipient.SCHOOLS: frozenset({Kind.SCHOOL}),
+    Recipient.EDUCATION_OFFICER: frozenset({Kind.LOCAL_AUTHORITY, Kind.SOCIAL_CARE}),
+    Recipient.SCHOOL_NURSING: frozenset({Kind.SCHOOL_NURSING}),
+    Recipient.HEALTH_VISITING: frozenset({Kind.HEALTH_VISITING}),
+    Recipient.MASH: frozenset({Kind.SOCIAL_CARE}),
+    Recipient.OTHER_AREA: frozenset({Kind.SOCIAL_CARE}),
+    Recipient.RESPONSIBLE_AUTHORITY: frozenset({Kind.SOCIAL_CARE}),
+    Recipient.EXPLOITATION_TEAM: frozenset(
+        {Kind.SOCIAL_CARE, Kind.LOCAL_AUTHORITY, Kind.POLICE, Kind.YOUTH_OFFENDING, Kind.VOLUNTARY}
+    ),
+    Recipient.EMERGENCY_DEPARTMENTS: frozenset({Kind.HOSPITAL}),
+    Recipient.EARLY_YEARS: frozenset({Kind.EARLY_YEARS}),
+    Recipient.GENERAL_PRACTICE: frozenset({Kind.GENERAL_PRACTICE}),
+    Recipient.REFERRER: _ANY,
+    Recipient.TOLD: _ANY,
+}
+"""Organisations of which kinds a recipient's name may stand for."""
 
 
 class When(StrEnum):

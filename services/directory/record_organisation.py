@@ -15,6 +15,8 @@ from bus import Publishable
 from chassis.database import Session
 from schemas.facts import EventAccepted, EventApplied, OrganisationRecorded
 from schemas.organisations import Organisation
+from schemas.permissions import STATES_ANY_RECORD
+from services.directory.judge_own_record import judge_own_record
 from services.directory.partnership import Partnership
 from services.directory.write_keys import note_due
 
@@ -47,6 +49,9 @@ _RECORD = text("""
     returning o.id""")
 
 
+_CURRENT = text("select detail from directory.organisation where id = :id for update")
+
+
 async def record_organisations(
     session: Session,
     partnership: Partnership,
@@ -74,11 +79,30 @@ async def record_organisations(
 async def apply_organisation(
     session: Session, partnership: Partnership, event: EventAccepted
 ) -> list[Publishable]:
-    """An `organisation.changed` takes effect."""
-    organisation = Organisation.model_validate(event.data["organisation"])
-    changed = await record_organisations(session, partnership, [organisation], event.occurred_at)
-    outcome = "applied" if changed else "nothing-newer"
+    """An `organisation.changed` takes effect. Of its own record an organisation changes the fields
+    that are its own, and what it does not name stays; anything else refuses the whole statement,
+    with the rule and the field in the outcome that its sender reads."""
+    organisation: Organisation | str = Organisation.model_validate(event.data["organisation"])
+    if event.sender.kind not in STATES_ANY_RECORD:
+        organisation = await _own_record(session, event)
+    changed: list[OrganisationRecorded] = []
+    if isinstance(organisation, str):
+        outcome = organisation
+    else:
+        changed = await record_organisations(
+            session, partnership, [organisation], event.occurred_at
+        )
+        outcome = "applied" if changed else "nothing-newer"
     applied = EventApplied(
         receipt=event.receipt, key=event.key, at=partnership.clock(), outcome=outcome
     )
     return [*changed, applied]
+
+
+async def _own_record(session: Session, event: EventAccepted) -> Organisation | str:
+    """The record as its own organisation would have it, or why that is refused."""
+    row = (await session.execute(_CURRENT, {"id": event.sender.organisation})).first()
+    if row is None:
+        return "own-record:/organisation/id"
+    before = Organisation.model_validate(row.detail)
+    return judge_own_record(before, event.data["organisation"])

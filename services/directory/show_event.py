@@ -24,6 +24,7 @@ class NoticeShown(Model):
     role: str
     profile: str
     part: str
+    rule: str = Field(description="The line of the policy table that caused it.")
     addressed_at: datetime
     withheld: str | None = None
     withdrawn_at: datetime | None = None
@@ -83,8 +84,8 @@ _CONCERNS = text(f"""{_WAS_ASKED}
                       and a.organisation = any(cast(:organisations as text[])))""")
 
 _NOTICES = text("""
-    select child_id, child_index, organisation, name, role, profile, part, addressed_at, withheld,
-           withdrawn_at, withdrawn_because
+    select child_id, child_index, organisation, name, role, profile, part, rule, addressed_at,
+           withheld, withdrawn_at, withdrawn_because
       from directory.addressed where receipt = :receipt
      order by child_index, addressed_at, organisation, profile, part""")
 

@@ -17,7 +17,7 @@ from chassis.problems import FieldError, Problem
 from schemas.catalogue import EVENT_TYPES, Received, judge_event
 from schemas.errors import InvalidData
 from schemas.organisations import OrganisationKind
-from schemas.permissions import Operation, may
+from schemas.permissions import STATES_ANY_RECORD, Operation, may
 from services.intake.identify import Identifier, Identity
 from services.intake.read_events import BINARY_TYPE, is_json
 from services.intake.strict_json import is_repeated
@@ -92,6 +92,7 @@ class Judge:
         if envelope.supersedes == envelope.id:
             raise _invalid([FieldError("/supersedes", "supersedes-itself", "is its own id")])
         _check_extensions(raw)
+        _check_own_record(raw, sender)
         identity = self._identifier.identify(raw, envelope, clean=clean)
         trace = envelope.traceparent or traceparent
         if trace is not None and not _TRACEPARENT.fullmatch(trace):
@@ -115,6 +116,24 @@ def _authorise(raw: dict[str, Any], sender: Credential) -> None:
             "type-not-allowed",
             "This kind of agency may not send this type of event.",
             [FieldError("/type", "type-not-allowed", f"is not sent by {sender.kind}")],
+        )
+
+
+def _check_own_record(raw: dict[str, Any], sender: Credential) -> None:
+    """Who may not state any organisation states its own; which fields of it, the directory knows,
+    because it compares."""
+    if raw["type"] != "organisation.changed" or sender.kind in STATES_ANY_RECORD:
+        return
+    if raw["data"]["organisation"]["id"] != sender.organisation:
+        raise Problem(
+            403,
+            "record-not-yours",
+            "An organisation states its own record; its local authority states any.",
+            [
+                FieldError(
+                    "/data/organisation/id", "own-record", "is not the organisation of this key"
+                )
+            ],
         )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from fastapi import APIRouter
 
 import bus
-from chassis.addresses import AddressRefusedError, SystemLookup, check_url
+from chassis.addresses import SystemLookup
 from chassis.clock import now
 from chassis.database import Database, Session
 from chassis.migrations import Chain, check_schema
@@ -21,6 +21,7 @@ from chassis.telemetry import configure_logs
 from chassis.webhook_keys import KINDS
 from schemas.facts import TOPICS
 from schemas.organisations import OrganisationKind
+from schemas.permissions import GIVEN_BY_NAME
 from services.notifier import contact_commands, credentials, endpoints
 from services.notifier.app import build
 from services.notifier.calendars import local_date
@@ -88,11 +89,9 @@ async def _manage(settings: Settings, command: argparse.Namespace) -> None:
 async def _check_url(settings: Settings, url: str) -> None:
     lookup = SystemLookup()
     try:
-        await check_url(url, settings.notifier.send.allowed_networks, lookup)
-    except AddressRefusedError as refused:
-        sys.exit(f"Webhooks do not go there: {refused.strerror}.")
-    except (OSError, ValueError):
-        sys.exit("That address leads nowhere: its host's name is not known.")
+        await endpoints.judge_url(url, settings.notifier.send.allowed_networks, lookup)
+    except endpoints.EndpointError as error:
+        sys.exit(str(error))
     finally:
         lookup.close()
 
@@ -126,23 +125,24 @@ async def _endpoint(
 ) -> list[str]:
     match command.action:
         case "add":
-            try:
-                return [
-                    await endpoints.add_endpoint(
-                        session,
-                        command.organisation,
-                        command.url,
-                        kind=command.kind,
-                        per_second=command.per_second,
-                    )
-                ]
-            except endpoints.EndpointError as error:
-                sys.exit(str(error))
+            return [
+                await endpoints.add_endpoint(
+                    session,
+                    command.organisation,
+                    command.url,
+                    kind=command.kind,
+                    per_second=command.per_second,
+                )
+            ]
         case "rotate":
             key = await endpoints.rotate_endpoint(
                 session, command.organisation, command.hours, command.kind
             )
             return [key] if key else sys.exit("That organisation has no endpoint.")
+        case "end-old-key":
+            if not await endpoints.end_previous_key(session, command.organisation):
+                sys.exit("No old key of that organisation signs.")
+            return ["only the new key signs, everywhere within some seconds"]
         case "remove":
             if not await endpoints.remove_endpoint(session, command.organisation):
                 sys.exit("That organisation has no endpoint.")
@@ -170,6 +170,7 @@ async def _credential(
                     OrganisationKind(command.kind),
                     name=command.name,
                     scopes=command.scope,
+                    rights=command.right,
                 )
             ]
         case "rotate":
@@ -232,6 +233,8 @@ def _parser() -> argparse.ArgumentParser:
     rotate.add_argument("organisation")
     rotate.add_argument("--kind", choices=KINDS, help="other than before")
     rotate.add_argument("--hours", type=float, default=endpoints.ROTATION_HOURS)
+    ended = actions.add_parser("end-old-key", help="the old key of a rotation signs no more")
+    ended.add_argument("organisation")
     actions.add_parser("remove", help="what waits for it fails").add_argument("organisation")
     enable = actions.add_parser("enable", help="take off a pause, or use the last one again")
     enable.add_argument("organisation")
@@ -255,6 +258,10 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument(
         "--scope", action="append", default=[], help="an organisation it acts for; repeatable"
     )
+    add.add_argument(
+        "--right", action="append", default=[], choices=sorted(GIVEN_BY_NAME),
+        help="what it may do besides reading and confirming; repeatable",
+    )  # fmt: skip
     for name in ("rotate", "revoke"):
         actions.add_parser(name).add_argument("organisation")
     actions.add_parser("list")

@@ -22,6 +22,7 @@ from schemas.facts import (
     NoticeFiled,
     NoticeOpened,
 )
+from schemas.self_test import PROFILE as SELF_TEST
 from services.notifier.report import COLUMNS, notice_fact
 
 Step = Literal["delivered", "opened", "acknowledged", "filed"]
@@ -51,15 +52,15 @@ async def advance(
 ) -> list[bus.Fact]:
     """Take notices as far as a step; returns the facts of what is new, for the caller to append.
 
-    A webhook that still waits for its turn is no longer needed; one that is being sent settles by
-    itself. `references`: where in its own record the recipient filed each. An acknowledgement takes
-    back that a notice was declined.
+    A webhook that still waits for its turn is no longer needed, unless its recipient asked for it
+    again; one that is being sent settles by itself. `references`: where in its own record the
+    recipient filed each. An acknowledgement takes back that a notice was declined.
     """
     if not ids:
         return []
     await session.execute(
         text("""update notifier.delivery set state = 'done', settled_at = clock_timestamp()
-                 where id = any(:ids) and state = 'waiting'"""),
+                 where id = any(:ids) and state = 'waiting' and replayed_at is null"""),
         {"ids": list(ids)},
     )
     rows = await session.execute(
@@ -79,6 +80,7 @@ async def advance(
     facts = [
         notice_fact(_FACTS[implied], row, at)
         for row in done
+        if row.profile != SELF_TEST
         for implied in _IMPLIED[step]
         if getattr(row, f"newly_{implied}")
     ]

@@ -23,7 +23,8 @@ from services.notifier.bells import wait
 from services.notifier.channels import mailbox
 from services.notifier.channels.cursor import collect_after
 from services.notifier.channels.pulls import note_pull
-from services.notifier.door import PURPOSE, Door, MailboxParts, NoticeHead, audit_notices
+from services.notifier.door import PURPOSE, Door, NoticeHead, audit_notices
+from services.notifier.policy_lines import How, how_of, read_lines, say_why
 
 
 class NoticeList(Model):
@@ -37,19 +38,28 @@ class NoticeList(Model):
     after: int | None = None
 
 
+class Because(Model):
+    """Why its recipient has a notice: by which line of the policy, which way, and in words."""
+
+    rule: str
+    how: How
+    words: str
+
+
 class NoticeAnswer(NoticeHead):
     """A notice with what it says, rendered by its profile; when it happened, and when the bus heard
-    of it."""
+    of it; and why it was told."""
 
     happened_at: datetime
     recorded_at: datetime | None = None
+    why: Because
     content: dict[str, Any]
 
 
-def create_router(parts: MailboxParts) -> APIRouter:
+def create_router(door: Door) -> APIRouter:
     """`/v1/notices…`."""
     router = APIRouter(prefix="/v1/notices", tags=["notices"])
-    door = Door(parts)
+    parts = door.parts
     # Before `/{notice}`, which would take their names for ids.
     export_api.add_routes(router, door)
     stream_api.add_routes(router, door)
@@ -121,6 +131,7 @@ def create_router(parts: MailboxParts) -> APIRouter:
         async with parts.database.transaction() as session:
             row = await door.find(session, notice, credential)
             [content], facts = await mailbox.open_notices(session, [row], parts.clock())
+            lines = await read_lines(session, [row.rule])
             await audit_notices(session, credential, "read-notice", [row], x_purpose)
             await bus.append(session, *facts)
         opened = row.state in ("waiting", "failed", "delivered")
@@ -129,6 +140,11 @@ def create_router(parts: MailboxParts) -> APIRouter:
             **dict(head),
             happened_at=row.happened_at,
             recorded_at=row.accepted_at,
+            why=Because(
+                rule=row.rule,
+                how=how_of(row),
+                words=say_why(row.rule, lines.get(row.rule), how_of(row)),
+            ),
             content=content,
         )
 

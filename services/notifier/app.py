@@ -21,11 +21,13 @@ from services.notifier.channels.webhook import WebhookChannel
 from services.notifier.chase import Chaser
 from services.notifier.contact_api import ContactParts, create_contact_router
 from services.notifier.deliver import Deliverer
-from services.notifier.door import MailboxParts
+from services.notifier.door import Door, MailboxParts
 from services.notifier.escalate import Escalator
+from services.notifier.forget import Forgetter
 from services.notifier.ladder_api import LadderParts, create_ladder_router
 from services.notifier.listen import subscriptions
 from services.notifier.measure import measure
+from services.notifier.organisation_api import create_organisation_router
 from services.notifier.report import SOURCE
 from services.notifier.rules import read_rules
 from services.notifier.settings import Settings
@@ -49,9 +51,9 @@ def build(settings: Settings, database: Database, road: bus.Road, *, clock: Cloc
     chaser = Chaser(database, bells, clock, group)
     alerter = Alerter(database, bells, clock, group, settings.sign_in_url)
     routes = APIRouter()
-    routes.include_router(
-        create_router(MailboxParts(database, bells, clock, group, settings.notices_url))
-    )
+    door = Door(MailboxParts(database, bells, clock, group, settings.notices_url))
+    routes.include_router(create_router(door))
+    routes.include_router(create_organisation_router(door))
     routes.include_router(create_ladder_router(LadderParts(database, clock, group.ladders)))
     routes.include_router(create_contact_router(ContactParts(database, clock, group)))
     routes.include_router(
@@ -80,6 +82,7 @@ def build(settings: Settings, database: Database, road: bus.Road, *, clock: Cloc
             Task("notifier-ladders", ladders.run),
             Task("notifier-show-again", Shower(database, bells, clock, group).run),
             Task("notifier-ledger", ledger.run),
+            Task("notifier-forget", Forgetter(database, clock, group.self_service).run),
             *road.readers(database, *heard),
             watch.task(),
         ],

@@ -27,8 +27,12 @@ async def add_credential(
     *,
     name: str = "",
     scopes: Sequence[str] = (),
+    rights: Sequence[str] = (),
 ) -> str:
-    """A key that reads the notices of `scopes`, or of the organisation itself; shown once."""
+    """A key that reads the notices of `scopes`, or of the organisation itself; shown once.
+
+    `rights`: what it may do besides, of `permissions.GIVEN_BY_NAME`.
+    """
     return await make_key(
         session,
         Credential,
@@ -36,6 +40,7 @@ async def add_credential(
         name=name or organisation,
         kind=str(kind),
         scopes=list(scopes) or [organisation],
+        rights=[str(one) for one in rights],
     )
 
 
@@ -45,7 +50,7 @@ async def rotate_credential(
     """A new key like the newest; the old ones end later. None when there is none."""
     found = (
         await session.execute(
-            text("""select name, kind, scopes from notifier.credential
+            text("""select name, kind, scopes, rights from notifier.credential
                      where organisation = :organisation and expires_at is null
                      order by created_at desc limit 1"""),
             {"organisation": organisation},
@@ -60,6 +65,7 @@ async def rotate_credential(
         OrganisationKind(found.kind),
         name=found.name,
         scopes=found.scopes,
+        rights=found.rights,
     )
 
 

@@ -22,7 +22,7 @@ from chassis.clock import Clock
 from chassis.database import Database
 from chassis.webhooks import GONE, Outcome, Refused, Unreachable
 from services.notifier.bells import Bells, wait
-from services.notifier.channels.webhook import WebhookChannel
+from services.notifier.channels.webhook import WebhookChannel, moved
 from services.notifier.lanes import Job, Lane, Lanes, Receiver
 from services.notifier.rounds import Rounds
 from services.notifier.settings import NotifierGroup
@@ -41,7 +41,8 @@ LOOK_PAST_SECONDS = 0.05
 _LEFT_ALONE = """(q.endpoint = any(:full)
                   or q.endpoint = any(case when q.overtakes then cast(:crowded_overtaking as uuid[])
                                            else cast(:crowded as uuid[]) end)
-                  or (q.endpoint = any(:paused) and q.composed_at > :given_up))"""
+                  or (q.endpoint = any(:paused)
+                      and coalesce(q.replayed_at, q.composed_at) > :given_up))"""
 
 
 class Deliverer:
@@ -61,12 +62,12 @@ class Deliverer:
         self._clock = clock
         self._send = settings.send
         self._deadlines = settings.deadlines
-        self._targets = Targets(database)
+        self._targets = Targets(database, self._send.endpoint_copy_seconds)
         self._lanes = Lanes(settings.send)
         self._look_past_at = 0.0
         self._rounds = Rounds(database, bells, clock, settings)
         self._workers: set[asyncio.Task[None]] = set()
-        self._timers: dict[UUID, asyncio.TimerHandle] = {}
+        self._timers: dict[Lane, asyncio.TimerHandle] = {}
 
     async def run(self) -> None:
         """Claim, send and settle until cancelled; what was answered by then is settled."""
@@ -84,7 +85,7 @@ class Deliverer:
             if self._workers:
                 await asyncio.wait(self._workers)
             self._lanes = Lanes(self._send)
-            self._targets = Targets(self._database)
+            self._targets = Targets(self._database, self._send.endpoint_copy_seconds)
             await self._channel.close()
             if self._rounds.waiting():
                 await asyncio.shield(self._rounds.settle_once())
@@ -104,7 +105,8 @@ class Deliverer:
                 unless=unless,
                 values=values,
                 durable=False,
-                columns="q.id, q.endpoint, q.attempts, q.composed_at, q.overtakes, q.turn_at",
+                columns="q.id, q.endpoint, q.attempts, q.composed_at, q.overtakes, q.turn_at, "
+                "q.replayed_at, q.test",
             )
         if unless:
             # Rows that are left alone are read and left, one by one: with few others to be had,
@@ -146,6 +148,7 @@ class Deliverer:
             now = time.monotonic()
             if now < self._look_past_at and self._left_alone(now)[0]:
                 await asyncio.sleep(self._look_past_at - now)
+            await self._refresh()
             if self._lanes.held < self._send.held_limit:
                 if await self.claim_once():
                     continue
@@ -211,21 +214,22 @@ class Deliverer:
                 self._put(lane, row, claim.token, lease_ends, slot)
 
     def _is_old(self, row: Any) -> bool:
-        age = (self._clock() - row.composed_at).total_seconds()
+        age = (self._clock() - (row.replayed_at or row.composed_at)).total_seconds()
         return bool(age > self._send.give_up_seconds)
 
     def _give_up(self, row: Any, token: UUID, outcome: Outcome) -> None:
         """What came of a delivery that was not sent at all."""
         self._rounds.finish(
-            Sending(row.id, row.endpoint, token, row.attempts, row.composed_at, self._clock(), 0,
-                    outcome)
+            Sending(row.id, row.endpoint, token, row.attempts, row.replayed_at or row.composed_at,
+                    self._clock(), 0, outcome)
         )  # fmt: skip
 
     def _put(
         self, lane: Lane, row: Any, token: UUID, lease_ends: float, slot: float | None = None
     ) -> None:
         job = Job(row.id, row.endpoint, token, row.attempts, row.composed_at, lease_ends,
-                  row.overtakes, row.turn_at, paced=slot is not None)  # fmt: skip
+                  row.overtakes, row.turn_at, slot is not None, row.replayed_at,
+                  row.test)  # fmt: skip
         self._lanes.put(lane, job, slot)
         self._staff(lane.receiver, 1)
 
@@ -261,17 +265,17 @@ class Deliverer:
 
     def _line_up_later(self, lane: Lane, seconds: float) -> None:
         def line_up() -> None:
-            self._timers.pop(lane.endpoint, None)
+            self._timers.pop(lane, None)
             lane.in_turn = False
             self._lanes.line_up(lane)
             self._staff(lane.receiver, 1)
 
-        self._timers[lane.endpoint] = asyncio.get_running_loop().call_later(seconds, line_up)
+        self._timers[lane] = asyncio.get_running_loop().call_later(seconds, line_up)
 
     async def _send_one(self, job: Job, lane: Lane) -> None:
         target = self._targets.get(job.endpoint)
         started = time.monotonic()
-        if self._lanes.too_late(job, started):
+        if self._lanes.too_late(job, started) or self._targets.is_too_old(started):
             self._rounds.give_back([(job.notice, job.token)])
             return
         at = self._clock()
@@ -279,17 +283,22 @@ class Deliverer:
             outcome: Outcome = Refused(self._targets.why_not(job.endpoint))
             now = started
         else:
-            outcome = await self._channel.send(target, job.notice, job.composed_at)
+            outcome = await self._channel.send(target, job.notice, job.composed_at, test=job.test)
             now = time.monotonic()
             send_seconds.observe(now - started)
-            self._learn(lane, outcome, started, now)
+            outcome = self._learn(lane, outcome, started, now)
         self._rounds.finish(
-            Sending(job.notice, job.endpoint, job.token, job.number, job.composed_at, at,
+            Sending(job.notice, job.endpoint, job.token, job.number, job.waits_since, at,
                     int((now - started) * 1000), outcome)
         )  # fmt: skip
 
-    def _learn(self, lane: Lane, outcome: Outcome, started: float, now: float) -> None:
-        """What an answer, or none, says of the receiver and of the endpoint."""
+    def _learn(self, lane: Lane, outcome: Outcome, started: float, now: float) -> Outcome:
+        """What an answer, or none, says of the receiver and of the endpoint; returns what it says
+        of the notice."""
+        target = self._targets.get(lane.endpoint)
+        if target is not None and target.url != lane.url:
+            # The endpoint has another address by now. What the old one refused, the new one gets.
+            return moved(outcome)
         receiver = lane.receiver
         silent = isinstance(outcome, Unreachable) and outcome.silent
         if self._lanes.note_silence(receiver, silent):
@@ -304,4 +313,5 @@ class Deliverer:
             self._bells.deliver.set()
         if outcome.code == GONE:
             self._targets.forget(lane.endpoint)
-            self._rounds.note_gone(lane.endpoint)
+            self._rounds.note_gone(lane)
+        return outcome

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 from fastapi import Request
@@ -18,7 +18,8 @@ from chassis.database import Database, Session
 from chassis.problems import FieldError, Problem
 from schemas.model import Model
 from schemas.organisations import OrganisationKind
-from schemas.permissions import Operation, may
+from schemas.permissions import GIVEN_BY_NAME, Operation, may
+from schemas.self_test import PROFILE as SELF_TEST
 from services.notifier.bells import Bells
 from services.notifier.channels import mailbox
 from services.notifier.deadlines import recorded_late
@@ -51,6 +52,9 @@ class NoticeHead(Model):
     )
     url: str
     cursor: int | None = None
+    test: Literal[True] | None = Field(
+        default=None, description="The organisation sent it to itself; it is about nobody."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,10 @@ class Door:
         credential = await self._credentials.authenticate(authorization)
         if not may(OrganisationKind(credential.kind), operation):
             raise Problem(403, "not-permitted", "This credential may not do that.")
+        if operation in GIVEN_BY_NAME and operation not in credential.rights:
+            raise Problem(
+                403, "right-not-given", f"This credential was not given the right {operation}."
+            )
         return credential
 
     async def find(self, session: Session, notice: UUID, credential: Credential) -> Any:
@@ -100,7 +108,17 @@ class Door:
             stands_in_for=row.stands_in_for,
             url=f"{self.parts.notices_url}/{row.id}",
             cursor=getattr(row, "number", None),
+            test=True if row.profile == SELF_TEST else None,
         )
+
+
+def meant(credential: Credential, organisation: str | None) -> str:
+    """The organisation that is asked about: the credential's own unless another of those that it
+    acts for is named; `Problem` 404 for any other."""
+    name = organisation or credential.organisation
+    if name not in credential.scopes:
+        raise Problem(404, "no-such-organisation", "This credential acts for no such organisation.")
+    return name
 
 
 def standing(row: Any) -> Any:
@@ -114,6 +132,14 @@ def standing(row: Any) -> Any:
             "A correction, a retraction or a later event took its place; list your notices.",
         )
     return row
+
+
+def check_real(row: Any) -> None:
+    """`Problem` 409 for a test notice: it has no sender to ask, and nobody to be told instead."""
+    if row.profile == SELF_TEST:
+        raise Problem(
+            409, "is-a-test", "A test is read, acknowledged or filed; there is no more to it."
+        )
 
 
 async def audit_notices(
@@ -152,16 +178,17 @@ def body_schema(model: type[Model]) -> dict[str, Any]:
     """The body of a route that reads it by itself, for the documentation. Nothing in it refers to
     elsewhere: a reference would be looked for in the whole document."""
     schema = model.model_json_schema()
-    parts = schema.pop("$defs", {})
+    schema = _inlined(schema, schema.pop("$defs", {}))
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
-    def whole(item: Any) -> Any:
-        if isinstance(item, list):
-            return [whole(one) for one in item]
-        if not isinstance(item, dict):
-            return item
-        if (name := item.get("$ref")) is not None:
-            return whole(parts[name.removeprefix("#/$defs/")])
-        return {key: whole(value) for key, value in item.items()}
 
-    content = {"application/json": {"schema": whole(schema)}}
-    return {"requestBody": {"required": True, "content": content}}
+def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
+    """A schema without references: they would point into a document that it is no part of."""
+    if isinstance(schema, list):
+        return [_inlined(one, definitions) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    name = str(schema.get("$ref", "")).rpartition("/")[2]
+    if name:
+        return _inlined({**definitions[name], **schema, "$ref": ""}, definitions)
+    return {key: _inlined(one, definitions) for key, one in schema.items() if key != "$ref"}

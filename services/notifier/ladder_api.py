@@ -27,7 +27,7 @@ from schemas.organisations import (
 )
 from schemas.permissions import Operation, may
 from schemas.reading import read_errors
-from services.notifier.door import body_schema
+from services.notifier.door import body_schema, meant
 from services.notifier.keep_ladders import Kept, confirm_ladder, list_unconfirmed, read_kept
 from services.notifier.settings import LadderSettings
 from services.notifier.tables import Audit, Credential
@@ -103,7 +103,7 @@ def create_ladder_router(parts: LadderParts) -> APIRouter:
         """Who is told here, and who next, as the directory says. `organisation`: one of those that
         the credential acts for; without it, its own."""
         credential = await allow(authorization, Operation.CONFIRM_LADDER)
-        name = _meant(credential, organisation)
+        name = meant(credential, organisation)
         async with parts.database.reading() as session:
             kept = await read_kept(session, name, parts.settings)
         if kept is None:
@@ -123,7 +123,7 @@ def create_ladder_router(parts: LadderParts) -> APIRouter:
     ) -> LadderAnswer:
         """Somebody at the organisation has looked, and it is right; good until `confirmBy`."""
         credential = await allow(authorization, Operation.CONFIRM_LADDER)
-        name = _meant(credential, organisation)
+        name = meant(credential, organisation)
         said = _read(parse_json(await read_body(request, BODY_LIMIT_BYTES)))
         async with parts.database.transaction() as session:
             if not await confirm_ladder(session, name, said.by, parts.clock()):
@@ -160,13 +160,6 @@ def create_ladder_router(parts: LadderParts) -> APIRouter:
         return UnconfirmedList(organisations=[LadderHead(**_head(one)) for one in found])
 
     return router
-
-
-def _meant(credential: Credential, organisation: str | None) -> str:
-    name = organisation or credential.organisation
-    if name not in credential.scopes:
-        raise _unknown()
-    return name
 
 
 def _unknown() -> Problem:

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from chassis.breaker import Breaker, Patience
 from services.notifier.settings import SendSettings
-from services.notifier.targets import CACHE_SECONDS, Target
+from services.notifier.targets import Target
 from services.notifier.throttle import Throttle
 
 AHEAD_SECONDS = 2.0
@@ -27,7 +27,8 @@ AHEAD_SECONDS = 2.0
 
 @dataclass(slots=True)
 class Job:
-    """One claimed delivery; `paced`: its lane holds a slot for it."""
+    """One claimed delivery; `paced`: its lane holds a slot for it; `replayed_at`, `test`: see the
+    table."""
 
     notice: UUID
     endpoint: UUID
@@ -38,6 +39,13 @@ class Job:
     overtakes: bool
     turn_at: datetime
     paced: bool = False
+    replayed_at: datetime | None = None
+    test: bool = False
+
+    @property
+    def waits_since(self) -> datetime:
+        """From when on it is counted how long it has been tried."""
+        return self.replayed_at or self.composed_at
 
 
 _Turn = tuple[bool, float, float, int]
@@ -76,12 +84,14 @@ class Receiver:
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """What goes to one endpoint. `in_turn`: it stands in line at its receiver, or a timer will put
-    it there. `slots`: when its next requests may go, where its endpoint has a number, whichever of
-    its jobs are first by then; until `sated_until` no more is claimed than there are slots for."""
+    """What goes to one endpoint, at one address. `in_turn`: it stands in line at its receiver, or a
+    timer will put it there. `slots`: when its next requests may go, where its endpoint has a
+    number, whichever of its jobs are first by then; until `sated_until` no more is claimed than
+    there are slots for."""
 
     endpoint: UUID
     organisation: str
+    url: str
     receiver: Receiver
     breaker: Breaker
     throttle: Throttle | None
@@ -150,18 +160,24 @@ class Lanes:
             breaker = Breaker(self._patience)
             breaker.adopt(target.pauses, target.paused_until)
             throttle = Throttle.of(target.per_second) if target.per_second else None
-            lane = Lane(target.id, target.organisation, receiver, breaker, throttle)
+            lane = Lane(target.id, target.organisation, target.url, receiver, breaker, throttle)
             self._lanes[target.id] = lane
         return lane
 
     def follow(self, targets: Iterable[Target], but: Iterable[UUID], now: float) -> list[Lane]:
-        """Take over what has changed about endpoints; returns lanes that others have paused.
+        """Take over what has changed about endpoints; returns lanes to be emptied: those that
+        others have paused, and those of an endpoint that has another address now, which gets a lane
+        of its own.
 
         Args:
             but: endpoints of which this process knows better than the database.
         """
         known = {one.id: one for one in targets}
-        paused: list[Lane] = []
+        emptied: list[Lane] = []
+        for lane in list(self._lanes.values()):
+            if lane.endpoint in known and known[lane.endpoint].url != lane.url:
+                del self._lanes[lane.endpoint]
+                emptied.append(lane)
         for target in known.values():
             if target.pauses and target.id not in self._lanes:
                 self.lane(target)
@@ -179,13 +195,13 @@ class Lanes:
                 lane.throttle = Throttle.of(found.per_second) if found.per_second else None
             breaker = lane.breaker
             # What was read may be older than what was learnt here a moment ago.
-            recent = now - breaker.changed_at < 2 * CACHE_SECONDS
+            recent = now - breaker.changed_at < 2 * self._settings.endpoint_copy_seconds
             if lane.endpoint in own or recent or found.pauses == breaker.pauses:
                 continue
             breaker.adopt(found.pauses, found.paused_until)
             if breaker.state(now) == "paused" and lane.waiting:
-                paused.append(lane)
-        return paused
+                emptied.append(lane)
+        return emptied
 
     def full_receivers(self, *, overtaking: bool = False) -> set[str]:
         """Receivers for which enough is held of what overtakes, or of everything else."""

@@ -19,6 +19,7 @@ from schemas.facts import (
     LadderUnconfirmed,
     MailboxNotCollected,
     OrganisationRecorded,
+    PolicyRecorded,
     QuestionAnswered,
     ResolutionDecided,
     ResolutionNeeded,
@@ -28,6 +29,7 @@ from schemas.facts import (
 from services.notifier.bells import Bells
 from services.notifier.compose import Composable, compose
 from services.notifier.early import hear_notices
+from services.notifier.policy_lines import record_policy
 from services.notifier.question import hear_answers
 from services.notifier.report import SOURCE
 from services.notifier.routes import record_organisations
@@ -69,6 +71,13 @@ def subscriptions(clock: Clock, bells: Bells, settings: NotifierGroup) -> list[b
         if organisations:
             await record_organisations(session, organisations)
             after_commit(session, "ladders", bells.ladders.set)
+        policies = [
+            PolicyRecorded.model_validate_json(fact.payload)
+            for fact in facts
+            if fact.type == PolicyRecorded.fact_type
+        ]
+        if policies:
+            await record_policy(session, max(policies, key=lambda one: one.at))
         read: list[Composable] = [
             _COMPOSED[fact.type].model_validate_json(fact.payload)
             for fact in facts
@@ -104,7 +113,9 @@ def subscriptions(clock: Clock, bells: Bells, settings: NotifierGroup) -> list[b
             "notifier",
             ("addressed", "organisations"),
             hear_addressed,
-            frozenset({*_COMPOSED, *_NOT_TOLD, OrganisationRecorded.fact_type}),
+            frozenset(
+                {*_COMPOSED, *_NOT_TOLD, OrganisationRecorded.fact_type, PolicyRecorded.fact_type}
+            ),
         ),
         bus.Subscription(
             "notifier-health",

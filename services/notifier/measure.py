@@ -26,7 +26,8 @@ async def measure(
     session: Session, at: datetime, settings: StatusSettings
 ) -> Sequence[bus.Measure]:
     """Each queue of the notifier, and what waits there for a person."""
-    waiting, overdue = await outbound.measure(session, Delivery)
+    # What a recipient asked for again waits behind everything, at its own receiver's pace.
+    waiting, overdue = await outbound.measure(session, Delivery, unless="replayed_at is not null")
     still = (await session.execute(_LAST_ATTEMPT, {"at": at})).scalar()
     alerts, alerts_overdue = await outbound.measure(session, AlertSending)
     alerts_still = (await session.execute(_LAST_ALERT, {"at": at})).scalar()

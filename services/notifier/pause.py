@@ -17,9 +17,11 @@ from services.notifier.report import RUNG_ENDS
 
 
 class Pause(NamedTuple):
-    """The state of an endpoint's breaker: `pauses` 0 means that it is well again."""
+    """The state of an endpoint's breaker: `pauses` 0 means that it is well again. It says nothing
+    of an endpoint that has another address than `url` by now."""
 
     endpoint: UUID
+    url: str
     pauses: int
     seconds: float
     reason: str
@@ -37,6 +39,7 @@ async def record_pauses(
         _RECORD,
         {
             "ids": [one.endpoint for one in pauses],
+            "urls": [one.url for one in pauses],
             "counts": [one.pauses for one in pauses],
             "seconds": [max(0.0, one.seconds) for one in pauses],
             "reasons": [one.reason for one in pauses],
@@ -47,13 +50,21 @@ async def record_pauses(
         await session.execute(_TIME_RUNGS, {"ids": paused, "at": at, "rung_minutes": rung_minutes})
 
 
-async def disable_gone(session: Session, endpoints: Sequence[UUID], at: datetime) -> list[Any]:
-    """Disable endpoints whose receiver said that they are gone; what waits for them is due at
-    once, and fails when it is claimed. Returns (id, organisation) of those that were enabled.
+async def disable_gone(
+    session: Session, endpoints: Sequence[tuple[UUID, str]], at: datetime
+) -> list[Any]:
+    """Disable endpoints whose receiver said that they are gone: (id, the address it said so of).
+    What waits for them is due at once, and fails when it is claimed. Returns (id, organisation) of
+    those that were enabled, at that address.
 
     Before anything of the same transaction touches an obligation: deliveries are locked first.
     """
-    found = (await session.execute(_DISABLE, {"ids": list(endpoints), "at": at})).all()
+    about = {
+        "ids": [one for one, _ in endpoints],
+        "urls": [url for _, url in endpoints],
+        "at": at,
+    }
+    found = (await session.execute(_DISABLE, about)).all()
     await hasten(session, [row.id for row in found])
     return list(found)
 
@@ -70,9 +81,10 @@ _RECORD = text("""
            paused_until = case when p.pauses > 0
                                then clock_timestamp() + make_interval(secs => p.seconds) end,
            paused_reason = case when p.pauses > 0 then p.reason end
-      from unnest(cast(:ids as uuid[]), cast(:counts as int[]), cast(:seconds as float8[]),
-                  cast(:reasons as text[])) p(id, pauses, seconds, reason)
-     where e.id = p.id and e.enabled""")
+      from unnest(cast(:ids as uuid[]), cast(:urls as text[]), cast(:counts as int[]),
+                  cast(:seconds as float8[]), cast(:reasons as text[]))
+           p(id, url, pauses, seconds, reason)
+     where e.id = p.id and e.url = p.url and e.enabled""")
 
 _TIME_RUNGS = text(f"""
     with untimed as (
@@ -84,11 +96,12 @@ _TIME_RUNGS = text(f"""
       from untimed where o.id = untimed.id""")
 
 _DISABLE = text("""
-    update notifier.endpoint
+    update notifier.endpoint e
        set enabled = false, disabled_at = :at, disabled_reason = 'gone',
            pauses = 0, paused_until = null, paused_reason = null
-     where id = any(:ids) and enabled
-    returning id, organisation""")
+      from unnest(cast(:ids as uuid[]), cast(:urls as text[])) g(id, url)
+     where e.id = g.id and e.url = g.url and e.enabled
+    returning e.id, e.organisation""")
 
 _HASTEN = text("""
     with late as (

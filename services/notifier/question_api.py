@@ -13,7 +13,7 @@ import bus
 from schemas.model import Model
 from schemas.permissions import Operation
 from schemas.receipts import QUESTION_LENGTH
-from services.notifier.door import PURPOSE, Door, audit_notices, body_schema, read_model
+from services.notifier.door import PURPOSE, Door, audit_notices, body_schema, check_real, read_model
 from services.notifier.question import ask_question, read_thread
 
 BODY_LIMIT_BYTES = 16_384
@@ -78,6 +78,7 @@ def add_routes(router: APIRouter, door: Door) -> None:
         asked = await read_model(request, Question, BODY_LIMIT_BYTES)
         async with parts.database.transaction() as session:
             row = await door.find(session, notice, credential)
+            check_real(row)
             question, facts = await ask_question(
                 session, row.id, asked.text, asked.by, parts.clock()
             )

@@ -28,6 +28,7 @@ from services.notifier.door import (
     Door,
     audit_notices,
     body_schema,
+    check_real,
     read_model,
     standing,
     validated,
@@ -207,7 +208,7 @@ def add_routes(router: APIRouter, door: Door) -> None:
                     session, notice, receipt, credential, at, x_purpose
                 )
             standing(row)
-            await _check_call(session, row, receipt, at)
+            await _check(session, row, receipt, at)
             facts = await _give(session, [(row, receipt)], at)
             await audit_notices(session, credential, f"{receipt.state}-notice", [row], x_purpose)
             after = await mailbox.find(session, notice, credential.scopes)
@@ -227,15 +228,18 @@ async def _record_others_call(
     if may(OrganisationKind(credential.kind), Operation.RECORD_TELEPHONE_CALLS):
         row = await find_unreached(session, notice, at)
     called = standing(row)
-    await _check_call(session, called, receipt, at)
+    await _check(session, called, receipt, at)
     facts = await _give(session, [(called, receipt)], at)
     await audit_notices(session, credential, f"{receipt.state}-notice", [called], purpose)
     await bus.append(session, *facts)
     return ReceiptAnswer(id=called.id, state="told-by-telephone", telephoned_at=receipt.when)
 
 
-async def _check_call(session: Session, row: Any, receipt: Receipt, at: datetime) -> None:
-    """A call may not lie in the future, nor before the event was here."""
+async def _check(session: Session, row: Any, receipt: Receipt, at: datetime) -> None:
+    """A test is not declined, nor told by telephone; a call may not lie in the future, nor before
+    the event was here."""
+    if receipt.state in ("declined", "told-by-telephone"):
+        check_real(row)
     if receipt.when is None or receipt.state != "told-by-telephone":
         return
     if receipt.when > at:
@@ -289,7 +293,7 @@ async def _confirm_many(
             continue
         try:
             row = standing(found.get(one[0]))
-            await _check_call(session, row, one[1], at)
+            await _check(session, row, one[1], at)
             given.append((row, one[1]))
         except Problem as problem:
             read[place] = problem

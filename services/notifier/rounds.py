@@ -38,10 +38,13 @@ class _Round:
     done: list[Sending] = field(default_factory=list)
     returned: list[tuple[UUID, UUID]] = field(default_factory=list)
     changed: dict[UUID, Lane] = field(default_factory=dict)
-    gone: set[UUID] = field(default_factory=set)
+    gone: set[tuple[UUID, str]] = field(default_factory=set)
 
     def waits(self) -> bool:
         return bool(self.done or self.returned or self.changed or self.gone)
+
+    def endpoints(self) -> set[UUID]:
+        return {*self.changed, *(endpoint for endpoint, _ in self.gone)}
 
     def then(self, later: _Round) -> _Round:
         """Both, this one first."""
@@ -83,14 +86,14 @@ class Rounds:
         self._next.changed[lane.endpoint] = lane
         self._bell.set()
 
-    def note_gone(self, endpoint: UUID) -> None:
+    def note_gone(self, lane: Lane) -> None:
         """A receiver said that its endpoint is gone."""
-        self._next.gone.add(endpoint)
+        self._next.gone.add((lane.endpoint, lane.url))
         self._bell.set()
 
     def endpoints(self) -> set[UUID]:
         """Those of which the database does not know yet what is known here."""
-        return {*self._next.changed, *self._next.gone, *self._writing}
+        return {*self._next.endpoints(), *self._writing}
 
     def waiting(self) -> bool:
         """Whether there is something to write."""
@@ -109,7 +112,7 @@ class Rounds:
     async def settle_once(self) -> None:
         """One round."""
         now, self._next = self._next, _Round()
-        self._writing = {*now.changed, *now.gone}
+        self._writing = now.endpoints()
         committed = False
         try:
             await self._write(now)
@@ -161,7 +164,7 @@ class Rounds:
 def _pause(lane: Lane) -> Pause:
     breaker = lane.breaker
     left = breaker.until - time.monotonic() if breaker.pauses else 0.0
-    return Pause(lane.endpoint, breaker.pauses, left, breaker.reason)
+    return Pause(lane.endpoint, lane.url, breaker.pauses, left, breaker.reason)
 
 
 def _tell(lane: Lane, pause: Pause) -> None:

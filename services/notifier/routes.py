@@ -124,6 +124,12 @@ async def read_routes(
     return {row.id: _route(row, opens_at) for row in rows}
 
 
+async def read_channel(session: Session, organisation: str) -> str | None:
+    """By which channel an organisation is told, as the directory says; None if it is not known."""
+    found = (await session.execute(_CHANNEL, {"id": organisation})).scalar()
+    return None if found is None else str(found)
+
+
 def _route(row: Any, opens_at: time) -> Route:
     stored = StoredCalendar.model_validate(row.calendar)
     return Route(
@@ -168,6 +174,8 @@ _RECORD = text("""
            availability = excluded.availability, recorded_at = excluded.recorded_at,
            ladder_judged_at = null
      where recipient.recorded_at <= excluded.recorded_at""")
+
+_CHANNEL = text("select channel from notifier.recipient where id = :id")
 
 _READ = text("""
     select r.id, r.name, r.channel, r.calendar, r.ladder, r.ladders, r.availability,

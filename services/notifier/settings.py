@@ -33,6 +33,9 @@ class SendSettings(WebhookSettings):
     poll_seconds: float = Field(
         default=1.0, description="How often the queue is looked at when nothing wakes it."
     )
+    endpoint_copy_seconds: float = Field(
+        default=5.0, gt=0, description="How old what a process knows of endpoints may be, at most."
+    )
 
     @model_validator(mode="after")
     def _lease_outlives_sending(self) -> Self:
@@ -80,6 +83,21 @@ class MailboxSettings(Group):
     )
     file_within_working_days: int = Field(
         default=3, ge=1, description="Acknowledged and not filed after so many: asked for, once."
+    )
+
+
+class SelfServiceSettings(Group):
+    """What organisations look at and do themselves."""
+
+    keep_attempts_days: int = Field(
+        default=90, ge=1, description="For so long each sending can be looked at."
+    )
+    tests_per_hour: int = Field(
+        default=10, ge=1, description="Test notices that an organisation may send itself."
+    )
+    keep_tests_hours: float = Field(default=24.0, gt=0, description="Then a test is deleted.")
+    forget_seconds: float = Field(
+        default=60.0, gt=0, description="How often it is looked what is older."
     )
 
 
@@ -234,6 +252,7 @@ class NotifierGroup(Group):
     alerts: AlertSettings = AlertSettings()
     smtp: SmtpSettings = SmtpSettings()
     notify: NotifySettings = NotifySettings()
+    self_service: SelfServiceSettings = SelfServiceSettings()
     sweep_seconds: float = Field(default=5.0, gt=0)
 
 

@@ -22,6 +22,7 @@ from chassis.database import Session
 from chassis.ids import new_id
 from chassis.webhooks import Delivered, Outcome, Refused, backoff_seconds
 from schemas.facts import NoticeDelivered, NoticeFailed
+from schemas.self_test import PROFILE as SELF_TEST
 from services.notifier.report import COLUMNS, RUNG_ENDS, telling
 from services.notifier.settings import DeadlineSettings, SendSettings
 from services.notifier.tables import Delivery
@@ -36,7 +37,7 @@ class Sending(NamedTuple):
     endpoint: UUID
     token: UUID
     number: int
-    composed_at: datetime
+    waits_since: datetime
     at: datetime
     milliseconds: int
     outcome: Outcome
@@ -80,6 +81,7 @@ async def settle_sendings(
             "times": [one.milliseconds for one in sendings],
             "outcomes": [one.outcome.code for one in sendings],
             "statuses": [one.outcome.status for one in sendings],
+            "headers": [one.outcome.headers for one in sendings],
             "facts": [new_id() for _ in sendings],
             "at": at,
             "rung_minutes": deadlines.rung_minutes,
@@ -111,7 +113,7 @@ def _verdict(one: Sending, at: datetime, settings: SendSettings) -> tuple[str, f
         case Refused():
             return outbound.FAILED, 0.0
         case unreachable:
-            if (at - one.composed_at).total_seconds() > settings.give_up_seconds:
+            if (at - one.waits_since).total_seconds() > settings.give_up_seconds:
                 return outbound.FAILED, 0.0
             delay = unreachable.after_seconds
             if delay is None:
@@ -128,8 +130,9 @@ _SETTLE = text(f"""
             cast(:notices as uuid[]), cast(:tokens as uuid[]), cast(:states as text[]),
             cast(:retries as float8[]), cast(:endpoints as uuid[]), cast(:numbers as int[]),
             cast(:ats as timestamptz[]), cast(:times as int[]), cast(:outcomes as text[]),
-            cast(:statuses as int[]), cast(:facts as uuid[]))
-            s(id, token, state, retry, endpoint, number, at, milliseconds, outcome, status, fact)),
+            cast(:statuses as int[]), cast(:headers as jsonb[]), cast(:facts as uuid[]))
+            s(id, token, state, retry, endpoint, number, at, milliseconds, outcome, status, headers,
+              fact)),
     settled as (
         {outbound.settling(Delivery, "sent")}
         returning q.id, sent.state, sent.number, sent.outcome, sent.fact),
@@ -155,18 +158,19 @@ _SETTLE = text(f"""
                   case h.state when 'failed' then h.outcome end as reason, h.state as came, h.fact),
     facts as (
         {telling({"delivered": NoticeDelivered, "failed": NoticeFailed}, "told")}
-         where o.came <> 'waiting'),
+         where o.came <> 'waiting' and o.profile <> '{SELF_TEST}'),
     {bus.appending("facts")},
     tried as (
         insert into notifier.attempt
-            (notice, endpoint, number, at, milliseconds, outcome, status, late)
-        select s.id, s.endpoint, s.number, s.at, s.milliseconds, s.outcome, s.status, h.id is null
+            (notice, endpoint, number, at, milliseconds, outcome, status, late, headers)
+        select s.id, s.endpoint, s.number, s.at, s.milliseconds, s.outcome, s.status, h.id is null,
+               s.headers
           from sent s left join held h on h.id = s.id)
     select state, count(*) from held group by state""")
 
-# The recipient fetched it meanwhile: no need to send it again.
+# The recipient fetched it meanwhile: no need to send it again, unless that is what it asked for.
 _NEEDLESS = text("""
     update notifier.delivery d set state = 'done', settled_at = clock_timestamp()
       from notifier.obligation o
-     where d.id = any(:ids) and d.state = 'waiting' and o.id = d.id
+     where d.id = any(:ids) and d.state = 'waiting' and d.replayed_at is null and o.id = d.id
        and o.delivered_at is not null""")

@@ -212,17 +212,25 @@ class Answer(Row, table=True):
 
 
 class Delivery(OutboundRow, Row, table=True):
-    """One obligation on its way to a webhook; `id` is the obligation's."""
+    """One obligation on its way to a webhook; `id` is the obligation's.
+
+    `replayed_at`: when its recipient last asked for it again; `test`: it is nobody's notice.
+    """
 
     __tablename__ = "delivery"
     __table_args__ = _IN_SCHEMA
 
     endpoint: UUID
     composed_at: datetime = _time()
+    replayed_at: datetime | None = _time_or_none()
+    test: bool = False
 
 
 class Attempt(Row, table=True):
-    """One sending, whatever came of it; a `late` one ended after its lease and changed nothing."""
+    """One sending, whatever came of it; a `late` one ended after its lease and changed nothing.
+
+    `headers`: those of the answer that `chassis.answer_headers` names. Forgotten after a while.
+    """
 
     __tablename__ = "attempt"
     __table_args__ = _IN_SCHEMA
@@ -241,6 +249,7 @@ class Attempt(Row, table=True):
     outcome: str
     status: int | None = None
     late: bool
+    headers: dict[str, str] | None = Field(default=None, sa_type=JSONB)
 
 
 class Standing(Row, table=True):
@@ -258,6 +267,22 @@ class Standing(Row, table=True):
     kind: str = Field(primary_key=True)
     at: datetime = _time()
     by_receipt: UUID
+
+
+class PolicyLine(Row, table=True):
+    """One line of the partnership's policy table, as the directory last said it: only to say why
+    somebody is told. Nothing here decides."""
+
+    __tablename__ = "policy_line"
+    __table_args__ = _IN_SCHEMA
+
+    rule: str = Field(primary_key=True)
+    event_type: str
+    recipient: str
+    condition: str
+    profile: str
+    kinds: list[str] = Field(sa_type=ARRAY(Text))
+    recorded_at: datetime = _time()
 
 
 class Early(Row, table=True):
@@ -296,10 +321,15 @@ class Clock(Row, table=True):
 
 
 class Credential(CredentialRow, Row, table=True):
-    """The key with which a recipient's system reads its notices; `scopes` may name many schools."""
+    """The key with which a recipient's system reads its notices; `scopes` may name many schools.
+
+    `rights`: what it may do besides, of what is given by name only (`permissions.GIVEN_BY_NAME`).
+    """
 
     __tablename__ = "credential"
     __table_args__ = _IN_SCHEMA
+
+    rights: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
 
 
 class Audit(AuditRow, Row, table=True):

@@ -1,5 +1,9 @@
 """The endpoints that webhooks go to, through a short-lived copy: sending asks for thousands a
-second."""
+second.
+
+Nothing is sent by a copy that is older than `SendSettings.endpoint_copy_seconds`: whoever changes
+an endpoint knows from when on nobody sends by what it was (`in_force`).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,8 @@ from sqlalchemy import text
 from chassis.database import Database
 from chassis.webhook_keys import Signer, read_signer
 
-CACHE_SECONDS = 5.0
+REFRESH_SHARE = 0.6
+"""After so much of the time that a copy may be used it is read again, so that it never runs out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,34 +39,48 @@ class Target:
 
 
 class Targets:
-    """The enabled endpoints, and which of the others are gone."""
+    """The enabled endpoints, and which of the others are gone. One that was replaced stands for the
+    one in its place: what was composed or claimed for it goes there."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, copy_seconds: float) -> None:
         self._database = database
+        self._copy_seconds = copy_seconds
         self._known: dict[UUID, Target] = {}
         self._gone: set[UUID] = set()
-        self._fresh_until = 0.0
+        self._replaced: dict[UUID, Target] = {}
+        self._read_at = float("-inf")
 
     async def refresh(self, needed: Iterable[UUID] = ()) -> bool:
         """Read them again when the copy is old, or lacks one that is needed; True when it did."""
-        if time.monotonic() < self._fresh_until and all(
-            one in self._known or one in self._gone for one in needed
+        now = time.monotonic()
+        if now < self._read_at + REFRESH_SHARE * self._copy_seconds and all(
+            one in self._known or one in self._gone or one in self._replaced for one in needed
         ):
             return False
         async with self._database.reading() as session:
             rows = (await session.execute(_READ)).all()
-        now = time.monotonic()
-        self._known = {row.id: _target(row, now) for row in rows if row.enabled}
-        self._gone = {row.id for row in rows if not row.enabled}
-        self._fresh_until = now + CACHE_SECONDS
+        self._known = {row.id: _target(row, time.monotonic()) for row in rows if row.enabled}
+        self._gone = {row.id for row in rows if row.disabled_reason == "gone"}
+        now_of = {one.organisation: one for one in self._known.values()}
+        self._replaced = {
+            row.id: now_of[row.organisation]
+            for row in rows
+            if row.disabled_reason == "replaced" and row.organisation in now_of
+        }
+        # From when it was asked for: what was changed since then may not be in it.
+        self._read_at = now
         return True
+
+    def is_too_old(self, now: float) -> bool:
+        """Whether nothing may be sent by this copy any more."""
+        return now >= self._read_at + self._copy_seconds
 
     def __iter__(self) -> Iterator[Target]:
         return iter(self._known.values())
 
     def get(self, endpoint: UUID) -> Target | None:
         """The endpoint, or None when it was removed."""
-        return self._known.get(endpoint)
+        return self._known.get(endpoint) or self._replaced.get(endpoint)
 
     def forget(self, endpoint: UUID) -> None:
         """It is gone: nothing is sent there any more."""
@@ -93,7 +112,8 @@ def _target(row: Any, now: float) -> Target:
 
 
 _READ = text("""
-    select id, organisation, url, secret, per_second, pauses, enabled,
+    select id, organisation, url, secret, per_second, pauses, enabled, disabled_reason,
            case when previous_until > clock_timestamp() then previous_secret end as previous,
            extract(epoch from paused_until - clock_timestamp()) as pause_left
-      from notifier.endpoint where enabled or disabled_reason = 'gone'""")
+      from notifier.endpoint
+     where enabled or disabled_reason in ('gone', 'replaced')""")

@@ -16,6 +16,7 @@ import bus
 from chassis.database import Session
 from schemas.facts import NoticeTelephoned
 from schemas.receipts import Speaker
+from schemas.self_test import PROFILE as SELF_TEST
 from services.notifier.acknowledge import end_ladders
 from services.notifier.report import COLUMNS, notice_fact
 
@@ -59,11 +60,12 @@ async def record_call(
 
 
 _ROW = """o.id, o.organisation, o.state, o.composed_at, o.deadline_at, o.receipt, o.child_id,
-           o.withdrawn_at, o.recipient_name, o.role"""
+           o.withdrawn_at, o.recipient_name, o.role, o.profile"""
 
 _FIND_UNREACHED = text(f"""
     select {_ROW} from notifier.obligation o
      where o.id = :notice and o.state not in ('withheld', 'superseded')
+       and o.profile <> '{SELF_TEST}'
        and (o.deadline_at <= :at or o.state = 'failed' or o.watch in ('climbed', 'exhausted')
             or exists (select from notifier.obligation h
                         where h.chain = o.chain and h.rung > 0 and h.watch = 'exhausted'))""")

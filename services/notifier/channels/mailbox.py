@@ -91,7 +91,7 @@ async def confirm(
 
 
 _HEAD = """id, organisation, state, composed_at, deadline_at, happened_at, accepted_at, again_of,
-    stands_in_for"""
+    stands_in_for, profile"""
 
 
 def _list(condition: str) -> Any:
@@ -114,7 +114,7 @@ _LISTS = {
 }
 
 _FOUND = f"""
-    select {_HEAD}, receipt, child_id, profile, content, withdrawn_at, delivered_at, opened_at,
+    select {_HEAD}, receipt, child_id, rule, rung, content, withdrawn_at, delivered_at, opened_at,
            acknowledged_at, acknowledged_by, filed_at, record_reference, telephoned_at, declined_at,
            (select f.profile from notifier.obligation f where f.id = o.chain) as first_profile
       from notifier.obligation o

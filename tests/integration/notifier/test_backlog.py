@@ -175,7 +175,9 @@ class Gate:
 
     async def close(self) -> None: ...
 
-    async def send(self, target: Target, notice: UUID, at: datetime) -> Outcome:
+    async def send(
+        self, target: Target, notice: UUID, at: datetime, *, test: bool = False
+    ) -> Outcome:
         self.begun.append(notice)
         await self.let_through.acquire()
         return Delivered(204)

@@ -110,7 +110,7 @@ def group(**send: Any) -> NotifierGroup:
     quick = {
         "timeout_seconds": 0.5, "lease_seconds": 1.0, "retry_first_seconds": 0.05,
         "retry_last_seconds": 0.2, "retry_after_least_seconds": 0.0, "poll_seconds": 0.1,
-        "pause_first_seconds": 0.05, "pause_last_seconds": 0.2,
+        "endpoint_copy_seconds": 0.3, "pause_first_seconds": 0.05, "pause_last_seconds": 0.2,
         "allowed_networks": ("127.0.0.0/8",),
     }  # fmt: skip
     return NotifierGroup(send=SendSettings(**{**quick, **send}), sweep_seconds=0.1)

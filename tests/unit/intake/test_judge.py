@@ -13,7 +13,7 @@ from schemas import examples
 from schemas.catalogue import EVENT_TYPES
 from schemas.facts import EventAccepted
 from schemas.organisations import OrganisationKind
-from schemas.permissions import sendable
+from schemas.permissions import STATES_ANY_RECORD, sendable
 from services.intake.identify import Identifier
 from services.intake.insert import accepted_fact
 from services.intake.judge import Judge, Prepared
@@ -24,9 +24,11 @@ IDENTIFIER = Identifier("a secret of the tests, thirty-two or more")
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
-def sender(kind: str = "police", source: str = "police.example") -> Credential:
+def sender(
+    kind: str = "police", source: str = "police.example", organisation: str = "urn-900001"
+) -> Credential:
     return Credential(
-        id="k", secret_hash=b"", organisation="org", name="Org", kind=kind, source=source,
+        id="k", secret_hash=b"", organisation=organisation, name="Org", kind=kind, source=source,
         created_at=now(),
     )  # fmt: skip
 
@@ -122,3 +124,15 @@ def test_a_trace_is_carried_on() -> None:
     assert judge(event(), traceparent=trace).traceparent == trace
     assert judge(event(traceparent=trace)).traceparent == trace
     assert judge(event(), traceparent="Robin Example").traceparent is None
+
+
+@pytest.mark.parametrize("kind", list(OrganisationKind))
+def test_another_organisation_s_record_is_stated_by_authorities_only(
+    kind: OrganisationKind,
+) -> None:
+    raw = event("organisation.changed", source="s")
+    other = sender(kind, "s", "urn-900002")
+    if kind in STATES_ANY_RECORD:
+        assert judge(raw, other)
+    else:
+        assert refused(raw, by=other) == (403, ["/data/organisation/id own-record"])

@@ -163,3 +163,31 @@ def test_after_a_stop_what_is_too_late_takes_nobody_elses_time() -> None:
     assert lanes.room(lane) == 2
     [prompt] = put(lanes, lane, 1, slot=1.0)
     assert take_all(lanes, lane, 40.0 - late) == [prompt]
+
+
+def test_an_endpoint_with_another_address_gets_a_lane_of_its_own_and_the_old_one_is_emptied() -> (
+    None
+):
+    lanes = Lanes(SETTINGS)
+    known = target()
+    old = lanes.lane(known)
+    waiting = put(lanes, old, 3)
+    old.breaker.failed("failing", 0.0, 1.0, 60.0)
+    other = Target(
+        known.id,
+        known.organisation,
+        "https://b.example/hook",
+        "https://b.example",
+        (),
+        None,
+        0,
+        0.0,
+    )
+    assert lanes.follow([other], {known.id}, 2.0) == [old]
+    assert [notice for notice, _ in lanes.empty(old)] == waiting
+    assert lanes.held == 0
+    new = lanes.lane(other)
+    assert new is not old
+    assert new.breaker.state(2.0) == "closed"
+    put(lanes, new, 1)
+    assert take_all(lanes, new, 2.0)

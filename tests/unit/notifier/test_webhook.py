@@ -16,7 +16,7 @@ from chassis.webhooks import (
     read_retry_after,
     sign,
 )
-from services.notifier.channels.webhook import WebhookChannel
+from services.notifier.channels.webhook import Body
 from services.notifier.settings import SendSettings
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -75,15 +75,15 @@ def test_retry_after_counts_only_where_it_is_defined() -> None:
 
 
 def test_every_secret_of_a_rotation_verifies_the_same_request() -> None:
-    channel = WebhookChannel(SETTINGS, 'http://odd"host.example/v1/notices', lambda: AT)
-    body = channel.body(str(NOTICE), AT)
+    bodies = Body('http://odd"host.example/v1/notices')
+    body = bodies.of(str(NOTICE), AT)
     secrets = ["whsec_" + "a" * 43 + "=", "whsec_" + "b" * 43 + "="]
     now = datetime.now(UTC)
     headers = sign(tuple(Webhook(one) for one in secrets), str(NOTICE), now, body)
     for secret in secrets:
         verified = Webhook(secret).verify(body, headers)
         assert verified["data"]["notice"] == str(NOTICE)
-    assert channel.body(str(NOTICE), AT) == body
+    assert bodies.of(str(NOTICE), AT) == body
 
 
 def test_back_off_grows_to_a_limit_and_is_spread() -> None:

@@ -13,10 +13,10 @@ MAY_SEND = {
     "police": {"domestic-abuse.recorded", *MISSING, "order.recorded"},
     "court": {"order.recorded"},
     "social-care": {
-        "referral.triaged", "referral.decided", "assessment.completed", "organisation.changed",
+        "referral.triaged", "referral.decided", "assessment.completed",
         *INTERVIEW,
     },
-    "local-authority": {"enrolment.changed", "organisation.changed", *INTERVIEW},
+    "local-authority": {"enrolment.changed", *INTERVIEW},
     "voluntary": INTERVIEW,
     "school": {"enrolment.changed"},
     "care-provider": {*MISSING, *INTERVIEW},
@@ -26,6 +26,7 @@ EVERYBODY_MAY_SEND = {
     "relationship.asserted",
     "record.answered",
     "event.retracted",
+    "organisation.changed",  # Of its own record; intake and the directory look.
 }
 TYPES = (*EVENT_TYPES, "event.unheard-of", None)
 
