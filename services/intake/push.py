@@ -48,6 +48,12 @@ disabled_total = Counter(
 )
 
 
+# Pauses are read where they are kept, so that one that is taken off ends at once.
+_LEFT_ALONE = """(q.subscription = any(cast(:busy as uuid[]))
+                  or exists (select from intake.subscription s where s.id = q.subscription
+                              and s.paused_until > clock_timestamp()))"""
+
+
 @dataclass(frozen=True, slots=True)
 class Subscriber:
     """One subscription, ready to be pushed to."""
@@ -113,7 +119,6 @@ class Pusher:
 
     async def claim_once(self) -> list[Round]:
         """Claim what is due and compose it; a round for each subscription."""
-        unless, values = self._left_alone()
         lease_ends = time.monotonic() + self._settings.lease_seconds
         async with self._database.transaction() as session:
             claim = await outbound.claim(
@@ -121,8 +126,8 @@ class Pusher:
                 Push,
                 limit=self._settings.claim_size,
                 lease_seconds=self._settings.lease_seconds,
-                unless=unless,
-                values=values,
+                unless=_LEFT_ALONE,
+                values={"busy": list(self._busy)},
                 durable=False,
                 columns="q.id, q.subscription, q.receipt, q.version, q.changed_at, q.attempts, "
                 "q.told",
@@ -261,17 +266,10 @@ class Pusher:
                 next="the sender enables it again (`/v1/subscriptions`); what waits is kept",
             )
 
-    def _left_alone(self) -> tuple[str, dict[str, Any]]:
-        """As SQL, the subscriptions for which nothing is claimed now."""
-        now = time.monotonic()
-        paused = [id_ for id_, one in self._breakers.items() if one.state(now) == "paused"]
-        left = list({*self._busy, *paused})
-        return ("q.subscription = any(:left)", {"left": left}) if left else ("", {})
-
     async def _rest_seconds(self) -> float:
-        unless, values = self._left_alone()
+        values = {"busy": list(self._busy)}
         async with self._database.reading() as session:
-            due = await outbound.next_due_seconds(session, Push, unless=unless, values=values)
+            due = await outbound.next_due_seconds(session, Push, unless=_LEFT_ALONE, values=values)
         # One looks again soon all the same: what another process heard rings no bell here.
         soon = self._settings.poll_seconds
         return soon if due is None else min(soon, max(due, 0.01))

@@ -20,10 +20,12 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from bus import fact_of
 from chassis.clock import now
 from chassis.database import Database
+from chassis.process import Task, running
 from schemas import examples
 from schemas.facts import NoticeAcknowledged, NoticeDeclined, NoticeDelivered, NoticeOpened
 from services.intake.measure import measure
-from services.intake.settings import CanarySettings
+from services.intake.push import Pusher
+from services.intake.settings import CanarySettings, PushSettings, SandboxSettings
 from tests.integration.intake.conftest import SECRET, Agency, Intake, open_intake
 from tests.integration.intake.test_progress import (
     hear,
@@ -163,9 +165,12 @@ async def test_whatever_happens_on_the_way_the_receiver_ends_with_what_the_sende
     """Facts in any order while pushes are sent, dropped and refused: versions rise, and the last
     state of every line is that of `GET /v1/events/{receipt}`."""
     chance = random.Random(24)
-    async with pushing(database, gather_seconds=0.05, pause_after_failures=50) as (
-        intake,
-        receiver,
+    quick = {"gather_seconds": 0.05, "pause_after_failures": 50}
+    settings = PushSettings.model_validate({**QUICK, **quick})
+    other = Pusher(database, settings, SandboxSettings(), "http://127.0.0.1:8000", now)
+    async with (
+        pushing(database, **quick) as (intake, receiver),
+        running([Task("another process pushes too", other.run)]),
     ):
         await subscribe(intake, receiver)
         receipts = [await posted(intake, f"any {number}") for number in range(8)]
@@ -321,6 +326,23 @@ async def test_gone_disables_and_enabling_tells_what_changed_meanwhile(
         await eventually(lambda: len(receiver.received) == 3)
         told = {one["receipt"]: set(recipients([one]).values()) for one in bodies(receiver)[1:]}
         assert told == {str(receipt): {"opened"}, str(other): {"delivered"}}
+
+
+async def test_a_pause_that_is_taken_off_ends_at_once(database: Database) -> None:
+    once = {"pause_after_failures": 1, "pause_first_seconds": 60, "pause_last_seconds": 60}
+    async with pushing(database, **once) as (intake, receiver):
+        made = await subscribe(intake, receiver)
+        receiver.answer(500, times=1)
+        receipt = await posted(intake, "paused")
+        await hear(database, [fact_of(notice(receipt, NoticeDelivered, 1), "test")], 1)
+
+        async def is_paused() -> bool:
+            return bool((await shown(intake))["state"] == "paused")
+
+        await eventually(is_paused)
+        assert len(receiver.received) == 1
+        await ask(intake, "POST", f"/v1/subscriptions/{made['subscription']}/enable")
+        await eventually(lambda: len(receiver.received) == 2)
 
 
 async def test_one_that_fails_for_days_is_disabled(database: Database) -> None:
