@@ -32,7 +32,7 @@ def _steps() -> list[list[str]]:
 
 
 def test_the_way_of_one_event_has_every_step_in_order() -> None:
-    assert [row[0] for row in _steps()] == [str(number) for number in range(1, 10)]
+    assert [row[0] for row in _steps()] == [str(number) for number in range(1, 11)]
     assert all(cell for row in _steps() for cell in row)
 
 
