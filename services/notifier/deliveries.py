@@ -90,10 +90,10 @@ _WITH_DELIVERY = f"""
      order by p.composed_at desc, p.id desc"""
 
 
-def _page(acknowledged: str) -> str:
+def _page(number: str) -> str:
     return f"""
         (select {_SHOWN} from notifier.obligation o
-          where {_OWN} and o.acknowledged_at is {acknowledged}
+          where {_OWN} and o.number is {number}
             and o.composed_at >= coalesce(cast(:since as timestamptz), '-infinity')
             and (o.composed_at, o.id) < (coalesce(cast(:before as timestamptz), 'infinity'),
                                          coalesce(cast(:before_id as uuid), '{UUID(int=0)}'))

@@ -123,7 +123,7 @@ def add_routes(router: APIRouter, door: Door) -> None:
             await changes.in_force(name)
             await changes.send_on(name, after.id)
         response.headers["Cache-Control"] = "no-store"
-        return EndpointAdded(**fields(after), key=made[0])
+        return EndpointAdded(**fields(after), key=made[-1])
 
     @router.patch(
         "/endpoints/{endpoint}",

@@ -13,9 +13,10 @@ from uuid import UUID
 
 from prometheus_client import Counter
 from pydantic import Field
+from sqlalchemy.exc import OperationalError
 
 from chassis.audit import write_audit
-from chassis.database import Session, after_commit
+from chassis.database import Session, after_commit, sqlstate
 from chassis.problems import Problem
 from chassis.telemetry import logger
 from chassis.webhook_keys import Kind
@@ -42,6 +43,13 @@ What = Literal[
     "add-endpoint", "change-endpoint", "disable-endpoint", "enable-endpoint", "rotate-key",
     "end-old-key",
 ]  # fmt: skip
+
+
+Step = Callable[[Session, EndpointShown | None], Awaitable[None]]
+"""What is changed, of the endpoint as it is."""
+
+MOST_TIMES = 5
+_DEADLOCK = "40P01"
 
 
 class EndpointAnswer(Model):
@@ -85,13 +93,30 @@ class EndpointChanges:
         credential: Credential,
         organisation: str,
         what: What,
-        step: Callable[[Session, EndpointShown | None], Awaitable[None]],
+        step: Step,
         endpoint: UUID | None = None,
     ) -> tuple[EndpointShown | None, EndpointShown]:
         """Do a step in a transaction of its own; returns the endpoint before and after it.
 
-        `endpoint`: the one that is meant; without it the first in the list.
+        `endpoint`: the one that is meant; without it the first in the list. The step may be done
+        more than once: a round of settling takes the same rows in another order.
         """
+        for left in reversed(range(MOST_TIMES)):
+            try:
+                return await self._change(credential, organisation, what, step, endpoint)
+            except OperationalError as error:
+                if sqlstate(error) != _DEADLOCK or not left:
+                    raise
+        raise AssertionError  # The last time has returned or raised.
+
+    async def _change(
+        self,
+        credential: Credential,
+        organisation: str,
+        what: What,
+        step: Step,
+        endpoint: UUID | None,
+    ) -> tuple[EndpointShown | None, EndpointShown]:
         async with self._parts.database.transaction() as session:
             await lock_endpoints(session, organisation)
             before = pick(await list_own_endpoints(session, organisation), endpoint)

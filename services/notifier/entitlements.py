@@ -41,14 +41,14 @@ async def read_entitlements(session: Session, organisation: str, since: datetime
 _KIND = text("select kind from notifier.recipient where id = :id")
 
 
-def _half(acknowledged: str) -> str:
+def _half(number: str) -> str:
     return f"""
         select rule, event_type, profile, composed_at,
                case when stands_in_for is not null then 'stands-in'
                     when rung > 0 then 'ladder' else 'addressed' end as how
           from notifier.obligation
          where organisation = :organisation and owner = 'notifier'
-           and acknowledged_at is {acknowledged} and composed_at >= :since
+           and number is {number} and composed_at >= :since
            and state <> 'withheld' and profile <> '{SELF_TEST}'"""
 
 

@@ -64,7 +64,7 @@ def add_routes(router: APIRouter, door: Door) -> None:
 
         _, after = await changes.change(credential, name, "rotate-key", rotate, endpoint)
         response.headers["Cache-Control"] = "no-store"
-        return EndpointAdded(**fields(after), key=made[0])
+        return EndpointAdded(**fields(after), key=made[-1])
 
     @router.delete(
         "/endpoints/{endpoint}/keys/previous", status_code=204, responses={**ANSWERS, 409: {}}

@@ -25,6 +25,10 @@ AHEAD_SECONDS = 2.0
 """How far ahead a lane holds what its endpoint's number lets go only later, at most."""
 
 
+RECENT_SECONDS = 10.0
+"""So long what a process learnt of an endpoint counts for more than what it reads of it."""
+
+
 @dataclass(slots=True)
 class Job:
     """One claimed delivery; `paced`: its lane holds a slot for it; `replayed_at`, `test`: see the
@@ -195,7 +199,7 @@ class Lanes:
                 lane.throttle = Throttle.of(found.per_second) if found.per_second else None
             breaker = lane.breaker
             # What was read may be older than what was learnt here a moment ago.
-            recent = now - breaker.changed_at < 2 * self._settings.endpoint_copy_seconds
+            recent = now - breaker.changed_at < RECENT_SECONDS
             if lane.endpoint in own or recent or found.pauses == breaker.pauses:
                 continue
             breaker.adopt(found.pauses, found.paused_until)

@@ -119,10 +119,10 @@ _FAILED = text(f"""
      order by o.composed_at, o.id limit :limit""")
 
 
-def _half(acknowledged: str) -> str:
+def _half(number: str) -> str:
     return f"""
         ({_FOUND}
-          where {_OWN} and o.acknowledged_at is {acknowledged}
+          where {_OWN} and o.number is {number}
             and (o.composed_at, o.id) > (cast(:since as timestamptz), cast(:after as uuid))
             and o.composed_at <= :until
           order by o.composed_at, o.id limit :limit)"""

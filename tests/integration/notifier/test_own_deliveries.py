@@ -170,10 +170,10 @@ async def test_a_listing_is_paged_from_the_newest_and_can_be_narrowed(database: 
         notices = await tell(database, 7)
         async with running(desk.sending):
             await eventually(lambda: delivered(desk, 5))
-        # Those that somebody confirmed stand in another index; the order is one.
+        # Those that were read by cursor stand in another index; the order is one.
         async with database.transaction() as session:
             await session.execute(
-                text("""update notifier.obligation set acknowledged_at = now()
+                text("""update notifier.obligation set number = 7
                          where id = any(:ids)"""),
                 {"ids": [UUID(one) for one in notices[1:4]]},
             )

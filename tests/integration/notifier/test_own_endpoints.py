@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from sqlalchemy import text
 
 from chassis.clock import now
 from chassis.database import Database
@@ -352,3 +353,30 @@ async def test_two_who_add_at_the_same_time_leave_one_endpoint(database: Databas
         found = (await desk.get("/endpoints"))["endpoints"]
         assert [one["enabled"] for one in found] == [True, False, False, False]
         assert found[0]["id"] in {one["id"] for one in added}
+
+
+async def test_a_change_in_the_way_of_a_round_of_settling_is_made_all_the_same(
+    database: Database,
+) -> None:
+    """Settling takes deliveries and then endpoints; a change takes them the other way round."""
+    async with running_receiver() as receiver, open_desk(database) as desk:
+        added = await add(desk, receiver.url())
+        receiver.answer(503, {"Retry-After": "300"})
+        await tell(database, 1)
+        async with running(desk.sending):
+            await eventually(lambda: desk.rows("select 1 from notifier.attempt"))
+        async with database.transaction() as session:
+            await session.execute(text("select from notifier.delivery for update"))
+            removing = asyncio.create_task(desk.ask("DELETE", f"/endpoints/{added['id']}"))
+
+            async def waits() -> Any:
+                return await desk.rows(
+                    "select 1 from pg_stat_activity where wait_event_type = 'Lock'"
+                )
+
+            await eventually(waits)
+            # The change waits for us, and now we for it: the server ends it, and it begins again.
+            await session.execute(text("update notifier.endpoint set pauses = 1"))
+        assert (await removing).status_code == 204
+        [shown] = (await desk.get("/endpoints"))["endpoints"]
+        assert shown["state"] == "disabled: removed"

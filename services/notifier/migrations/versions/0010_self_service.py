@@ -19,10 +19,10 @@ _STATEMENTS = (
         profile text not null,
         kinds text[] not null,
         recorded_at timestamptz not null)""",
-    # Beside the index of what is unacknowledged it finds every notice of an organisation, in order;
-    # like that one it costs nothing on the way to delivery.
-    """create index obligation_confirmed on notifier.obligation (organisation, composed_at, id)
-        where acknowledged_at is not null and owner = 'notifier'""",
+    # Beside `obligation_unnumbered` it finds every notice of an organisation in order. It is
+    # written when a notice is read by cursor, never on the way to delivery.
+    """create index obligation_numbered_in_order on notifier.obligation
+        (organisation, composed_at, id) where number is not null and owner = 'notifier'""",
     """create index obligation_test on notifier.obligation (composed_at)
         where profile = 'test'""",
 )
