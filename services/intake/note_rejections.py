@@ -109,6 +109,7 @@ class RejectionNotes:
                 self._notes = taken
                 raise
             unkept_total.labels("unstorable").inc(len(rows))
+            # By another name: `log.exception` would write the error's own text.
             report = log.error
             report(
                 "rejections_unkept",

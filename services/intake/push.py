@@ -24,7 +24,7 @@ from chassis.bell import wait
 from chassis.breaker import Breaker, Patience
 from chassis.clock import Clock
 from chassis.database import Database, Session
-from chassis.telemetry import logger
+from chassis.telemetry import describe, logger
 from chassis.to_its_end import to_its_end
 from chassis.webhook_keys import Signer, read_signer
 from chassis.webhooks import GONE, Delivered, WebhookClient
@@ -163,18 +163,28 @@ class Pusher:
         return rounds
 
     async def _read(self, session: Session, to: Subscriber, rows: Sequence[Any]) -> list[Job]:
-        shown = await load_progress(session, [row.receipt for row in rows], to.organisation)
-        return [
-            Job(
-                row,
-                row.version,
-                compose_push(
-                    row.id, row.version, row.changed_at,
-                    describe_progress(shown[row.receipt], row.changed_at), row.told, self._own_url,
-                ),
-            )
-            for row in rows
-        ]  # fmt: skip
+        found = await load_progress(session, [row.receipt for row in rows], to.organisation)
+        jobs = []
+        for row in rows:
+            try:
+                shown = describe_progress(found[row.receipt], row.changed_at)
+                push = compose_push(
+                    row.id, row.version, row.changed_at, shown, row.told, self._own_url
+                )
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                # One event that cannot be told must not keep back all others for ever.
+                push = None
+                pushes_total.labels("uncomposable").inc()
+                # By another name: `log.exception` would write the error's own text.
+                report = log.error
+                report(
+                    "push_uncomposable",
+                    receipt=str(row.receipt),
+                    next="not pushed until something changes of it; its sender may read it",
+                    **describe(error),
+                )
+            jobs.append(Job(row, row.version, push))
+        return jobs
 
     async def _simulate(self, session: Session, to: Subscriber, rows: Sequence[Any]) -> list[Job]:
         events = await load_sandbox(session, [row.receipt for row in rows], to.organisation)
