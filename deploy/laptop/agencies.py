@@ -19,7 +19,10 @@ from schemas.organisations import OrganisationKind as Kind
 
 @dataclass(frozen=True, slots=True)
 class Agency:
-    """One credential: whose, for what, and which `source` its events carry."""
+    """One credential: whose, for what, and which `source` its events carry.
+
+    `sandbox`: its events reach nobody, whatever they say.
+    """
 
     organisation: str
     name: str
@@ -27,12 +30,17 @@ class Agency:
     role: str
     source: str = ""
     serves: tuple[str, ...] = ()
+    sandbox: bool = False
 
 
 AGENCIES: dict[str, Agency] = {
     "police": Agency(
         POLICE, "Example Police", Kind.POLICE, "sends incidents and missing children",
         "police.example",
+    ),
+    "police-sandbox": Agency(
+        POLICE, "Example Police", Kind.POLICE, "tries out its own system: nothing of it is real",
+        "police.example", sandbox=True,
     ),
     "social-care": Agency(
         OWN_MASH, "Solihull Example Children's Social Care (MASH)", Kind.SOCIAL_CARE,

@@ -10,6 +10,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from sqlalchemy.dialects.postgresql import insert
 
@@ -29,8 +30,8 @@ from services.notifier.tables import Credential as OfNotifier
 
 _DOORS: dict[type[CredentialRow], Callable[[Agency], bool]] = {
     OfIntake: lambda agency: bool(agency.source),
-    OfDirectory: lambda agency: may(agency.kind, Operation.RESOLVE),
-    OfNotifier: lambda agency: may(agency.kind, Operation.READ_NOTICES),
+    OfDirectory: lambda agency: not agency.sandbox and may(agency.kind, Operation.RESOLVE),
+    OfNotifier: lambda agency: not agency.sandbox and may(agency.kind, Operation.READ_NOTICES),
 }
 """Where a key is made known: at the doors that its agency may use."""
 
@@ -59,7 +60,7 @@ async def load_partnership(
 async def make_credentials(owner: Database, keys: Keys) -> None:
     """Each agency's one key, made known at every door that it may use."""
     at = now()
-    rows = {
+    rows: dict[str, dict[str, Any]] = {
         name: {
             "id": key.id,
             # A key is stored as its secret's SHA-256 (chassis.credentials).
@@ -82,12 +83,15 @@ async def make_credentials(owner: Database, keys: Keys) -> None:
             "added_at": at,
         }
         for one in AGENCIES.values()
-        if one.source
+        if one.source and not one.sandbox
     ]
     async with owner.transaction() as session:
         await session.execute(insert(IntakeAgency).on_conflict_do_nothing(), agencies)
         for table, opens in _DOORS.items():
             known = [row for name, row in rows.items() if opens(AGENCIES[name])]
+            if table is OfIntake:
+                boxed = {key.id for name, key in keys.agencies.items() if AGENCIES[name].sandbox}
+                known = [{**row, "sandbox": row["id"] in boxed} for row in known]
             await session.execute(insert(table).on_conflict_do_nothing(), known)
 
 

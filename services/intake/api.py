@@ -103,11 +103,10 @@ class Door:
 
     async def post_events(self, request: Request) -> Response:
         """One event, or a batch of them; what is refused is noted for its sender."""
-        authorization = request.headers.get("authorization")
         try:
             submission = read_headers(request.scope["headers"])
         except Problem as problem:
-            await self._note_unread(authorization, problem)
+            await self._note_unread(request.headers.get("authorization"), problem)
             raise
         async with answering(request):
             sender = await self._credentials.authenticate(submission.authorization)

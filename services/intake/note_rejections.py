@@ -21,6 +21,7 @@ from chassis.clock import Clock
 from chassis.database import Database, is_away
 from chassis.problems import Problem
 from chassis.telemetry import describe, logger
+from chassis.to_its_end import to_its_end
 from schemas.catalogue import EVENT_TYPES
 from services.intake.keep_rejections import keep_rejections
 from services.intake.settings import RejectionSettings
@@ -88,7 +89,7 @@ class RejectionNotes:
             while True:
                 await wait(self._bell, SWEEP_SECONDS)
                 await asyncio.sleep(self._settings.linger_seconds)
-                await self.write_once()
+                await to_its_end(self.write_once())
         finally:
             if self._notes:
                 await self.write_once()
@@ -108,6 +109,7 @@ class RejectionNotes:
                 self._notes = taken
                 raise
             unkept_total.labels("unstorable").inc(len(rows))
+            # By another name: `log.exception` would write the error's own text.
             report = log.error
             report(
                 "rejections_unkept",

@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from prometheus_client import Counter, Histogram
@@ -24,7 +24,8 @@ from chassis.bell import wait
 from chassis.breaker import Breaker, Patience
 from chassis.clock import Clock
 from chassis.database import Database, Session
-from chassis.telemetry import logger
+from chassis.telemetry import describe, logger
+from chassis.to_its_end import to_its_end
 from chassis.webhook_keys import Signer, read_signer
 from chassis.webhooks import GONE, Delivered, WebhookClient
 from services.intake.compose_push import compose_push
@@ -38,8 +39,6 @@ from services.intake.simulate import simulate
 from services.intake.tables import Push
 
 log = logger("intake.push")
-
-T = TypeVar("T")
 
 pushes_total = Counter("intake_pushes_total", "Pushes of progress to senders", ["outcome"])
 push_seconds = Histogram("intake_push_seconds", "From sending a push to its answer")
@@ -108,12 +107,12 @@ class Pusher:
             async with asyncio.TaskGroup() as group:
                 while True:
                     self._bell.clear()
-                    rounds = await _to_its_end(self.claim_once())
+                    rounds = await to_its_end(self.claim_once())
                     for one in rounds:
                         self._busy.add(one.to.id)
                         group.create_task(self._carry_out(one))
                     if not rounds:
-                        await wait(self._bell, await _to_its_end(self._rest_seconds()))
+                        await wait(self._bell, await to_its_end(self._rest_seconds()))
         finally:
             await self._client.close()
 
@@ -164,18 +163,28 @@ class Pusher:
         return rounds
 
     async def _read(self, session: Session, to: Subscriber, rows: Sequence[Any]) -> list[Job]:
-        shown = await load_progress(session, [row.receipt for row in rows], to.organisation)
-        return [
-            Job(
-                row,
-                row.version,
-                compose_push(
-                    row.id, row.version, row.changed_at,
-                    describe_progress(shown[row.receipt], row.changed_at), row.told, self._own_url,
-                ),
-            )
-            for row in rows
-        ]  # fmt: skip
+        found = await load_progress(session, [row.receipt for row in rows], to.organisation)
+        jobs = []
+        for row in rows:
+            try:
+                shown = describe_progress(found[row.receipt], row.changed_at)
+                push = compose_push(
+                    row.id, row.version, row.changed_at, shown, row.told, self._own_url
+                )
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                # One event that cannot be told must not keep back all others for ever.
+                push = None
+                pushes_total.labels("uncomposable").inc()
+                # By another name: `log.exception` would write the error's own text.
+                report = log.error
+                report(
+                    "push_uncomposable",
+                    receipt=str(row.receipt),
+                    next="not pushed until something changes of it; its sender may read it",
+                    **describe(error),
+                )
+            jobs.append(Job(row, row.version, push))
+        return jobs
 
     async def _simulate(self, session: Session, to: Subscriber, rows: Sequence[Any]) -> list[Job]:
         events = await load_sandbox(session, [row.receipt for row in rows], to.organisation)
@@ -202,7 +211,7 @@ class Pusher:
                 for _ in range(min(self._settings.per_subscription, len(waiting))):
                     group.create_task(self._send_on(one, waiting, done))
         finally:
-            await _to_its_end(self._settle(one, done, waiting))
+            await to_its_end(self._settle(one, done, waiting))
             self._busy.discard(one.to.id)
             self._bell.set()
 
@@ -273,16 +282,6 @@ class Pusher:
         # One looks again soon all the same: what another process heard rings no bell here.
         soon = self._settings.poll_seconds
         return soon if due is None else min(soon, max(due, 0.01))
-
-
-async def _to_its_end(doing: Coroutine[Any, Any, T]) -> T:
-    """Done even when this task is told to stop meanwhile: its connection would be left open."""
-    task = asyncio.ensure_future(doing)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.gather(task, return_exceptions=True)
-        raise
 
 
 _SUBSCRIPTIONS = text("""

@@ -23,6 +23,7 @@ from chassis.clock import Clock, now
 from chassis.database import Database, is_away
 from chassis.problems import FieldError, Problem, away
 from chassis.telemetry import describe, logger
+from chassis.to_its_end import to_its_end
 from services.intake.identify import Identifier
 from services.intake.insert import accepted_fact, find_recorded, insert_events
 from services.intake.judge import Prepared
@@ -119,7 +120,7 @@ class GroupRecorder:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._queue:
-                    await self._flush_whole(self._take())
+                    await to_its_end(self._flush(self._take()))
             except asyncio.CancelledError:
                 while self._queue:
                     await self._flush(self._take())
@@ -134,15 +135,6 @@ class GroupRecorder:
                 waiting.taken = True
                 group.append(waiting)
         return group
-
-    async def _flush_whole(self, group: list[_Waiting]) -> None:
-        """Flush to the end even when this task is told to stop meanwhile."""
-        flushing = asyncio.ensure_future(self._flush(group))
-        try:
-            await asyncio.shield(flushing)
-        except asyncio.CancelledError:
-            await flushing
-            raise
 
     async def _flush(self, group: Sequence[_Waiting]) -> None:
         """Record a group and answer everyone in it."""

@@ -51,6 +51,9 @@ async def test_no_mark_is_found_outside_what_the_recipients_fetch(
     database_url: str, tmp_path: Path
 ) -> None:
     async with watching(database_url, tmp_path, BusSettings()) as scene:
+        pushes = {"url": scene.receiver.url("/progress")}
+        made = await scene.call("intake", "police", "/v1/subscriptions", pushes)
+        assert made.status_code == 201, made.text
         await _send_everything(scene)
         await settled(scene.fleet.database)
         await _review(scene)
@@ -61,6 +64,8 @@ async def test_no_mark_is_found_outside_what_the_recipients_fetch(
         await _answer_by_fhir(scene)
         await _send_broken_ones(scene)
         await settled(scene.fleet.database)
+        await eventually(lambda: "/progress" in {one.path for one in scene.receiver.received})
+        await eventually(lambda: _are_noted(scene), what="refusals are noted")
 
         found = await scene.gather()
         for name in scene.fleet.processes:
@@ -68,6 +73,11 @@ async def test_no_mark_is_found_outside_what_the_recipients_fetch(
         assert b"events_recorded" in found["log of intake"]
         assert len(scene.receiver.received) >= 10
         assert scene.search(found) == []
+
+
+async def _are_noted(scene: Watched) -> bool:
+    listed = await scene.call("intake", "police", "/v1/events/rejected")
+    return len(listed.json()["rejections"]) >= 10
 
 
 async def _send_everything(scene: Watched) -> None:

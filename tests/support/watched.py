@@ -141,6 +141,8 @@ class Watched:
 COLUMNS = {
     "what the log shows of facts": "select id, key, topic, type, source, traceparent from bus.log",
     "what is said of held facts": "select id, key, topic, type, source, reason from bus.held",
+    # But for the sender's own ids, which only it reads.
+    "what is kept of refusals": "select code, type, source, errors from intake.rejection",
     "names of readers": "select reader from bus.cursors",
     "what PostgreSQL shows of clients": "select application_name from pg_stat_activity",
 }
@@ -181,6 +183,7 @@ async def watching(url: str, folder: Path, bus: BusSettings) -> AsyncIterator[Wa
         keys = await _make_keys(fleet)
         for process in fleet.processes.values():
             process.environment["SGB_LOG__LEVEL"] = "DEBUG"
+            process.environment["SGB_INTAKE__PUSH__ALLOWED_NETWORKS"] = '["127.0.0.0/8"]'
         await fleet.start()
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=10))
         yield Watched(fleet, folder, receiver, peer, peer_key, keys, http, children)

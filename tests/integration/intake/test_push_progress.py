@@ -423,6 +423,25 @@ async def test_nobody_subscribes_inside_our_walls_or_to_anothers_events(
         assert len((await ask(intake, "GET", "/v1/subscriptions")).json()["subscriptions"]) == 4
 
 
+async def test_an_event_that_cannot_be_told_keeps_no_other_back(database: Database) -> None:
+    async with pushing(database, gather_seconds=0.5) as (intake, receiver):
+        await subscribe(intake, receiver)
+        lost, kept = await posted(intake, "lost"), await posted(intake, "kept")
+        for receipt in (lost, kept):
+            await hear(database, [fact_of(notice(receipt, NoticeDelivered, 1), "test")], 1)
+        async with database.transaction() as session:
+            await session.execute(
+                text("delete from intake.event where receipt = :receipt"), {"receipt": lost}
+            )
+        await eventually(lambda: receiver.received)
+
+        async def is_quiet() -> bool:
+            return bool((await shown(intake))["waiting"] == 0)
+
+        await eventually(is_quiet)
+        assert [one["receipt"] for one in bodies(receiver)] == [str(kept)]
+
+
 async def test_a_redirect_is_not_followed(database: Database) -> None:
     async with pushing(database) as (intake, receiver), running_receiver() as elsewhere:
         await subscribe(intake, receiver)
