@@ -46,7 +46,9 @@ class RecipientRole(StrEnum):
     EARLY_YEARS = "early-years"
     GENERAL_PRACTICE = "general-practice"
     REFERRER = "referrer"
+    REFERRER_MANAGER = "referrer-manager"
     OTHER_AREA = "other-area"
+    ALLOCATED_WORKER = "allocated-worker"
     REVIEWER = "reviewer"
     DESIGNATED_OFFICER = "designated-officer"
     DUTY_OFFICER = "duty-officer"
@@ -67,6 +69,7 @@ class Profile(StrEnum):
     REFERRER_OUTCOME = "referrer-outcome"
     HAND_OFF = "hand-off"
     RECEIPT = "receipt"
+    WORKER_DIGEST = "worker-digest"
     WITHDRAWAL = "withdrawal"
     ALERT = "alert"
 

@@ -44,6 +44,7 @@ SENDERS: dict[str, frozenset[Kind]] = {
     "organisation.changed": frozenset({Kind.LOCAL_AUTHORITY, Kind.SOCIAL_CARE}),
     "relationship.asserted": ANY_AGENCY,
     "order.recorded": frozenset({Kind.COURT, Kind.POLICE}),
+    "worker.assigned": ANY_AGENCY,  # Only its own posts: the directory compares.
     "record.answered": ANY_AGENCY,  # Only about its own records: the directory compares.
     "event.retracted": ANY_AGENCY,  # Only its own events: the source is bound to the credential.
 }

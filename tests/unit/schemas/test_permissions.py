@@ -25,6 +25,7 @@ EVERYBODY_MAY_SEND = {
     "referral.submitted",
     "relationship.asserted",
     "record.answered",
+    "worker.assigned",
     "event.retracted",
 }
 TYPES = (*EVENT_TYPES, "event.unheard-of", None)
