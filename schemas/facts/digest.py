@@ -44,6 +44,9 @@ class Digest(Model):
     mash: bool = Field(
         default=False, description="Whether what is open with the MASH goes to it as well."
     )
+    earlier: tuple[UUID, ...] = Field(
+        default=(), description="Earlier assignments of the same agency: their digests end."
+    )
     lines: tuple[DigestLine, ...] = ()
     withdrawn: tuple[UUID, ...] = Field(
         default=(), description="Receipts of events that were taken back."

@@ -58,6 +58,7 @@ class Taking(NamedTuple):
     child: RegisteredChild
     unit: Present
     former: frozenset[str]
+    earlier: tuple[UUID, ...]
     whole: bool
 
 
@@ -95,6 +96,7 @@ async def gather_digest(session: Session, partnership: Partnership, taking: Taki
         since=since,
         takes_over=tuple(sorted(taking.former - taking.unit.ids)),
         mash=taking.whole,
+        earlier=taking.earlier,
         lines=tuple(_line(one, whole=taking.whole) for one in standing[-MOST_LINES:]),
         withdrawn=tuple(one.event.receipt for one in mine if one.row.retracted),
         left_off=max(0, len(standing) - MOST_LINES),

@@ -99,7 +99,8 @@ async def apply_worker(
         return [applied, *await ask_people(session, partnership, [question])]
     former = await _read_former(session, partnership, event, mine, history)
     council = unit.organisation.kind in COUNCIL
-    taking = Taking(event, child, unit, former, whole=council)
+    earlier = tuple(one.receipt for one in history if one.receipt != mine.receipt)
+    taking = Taking(event, child, unit, former, earlier, whole=council)
     digest = await gather_digest(session, partnership, taking)
     facts = [_address(event, child, unit, digest, partnership)]
     return [applied, *await record_addressed(session, partnership, facts)]

@@ -1,0 +1,25 @@
+"""Notices that went from a child's former worker, or from the MASH, to its new one."""
+
+from alembic import op
+
+revision = "0009"
+down_revision = "0007"
+
+_STATEMENTS = (
+    "alter table notifier.obligation add column reallocated_by uuid",
+    "alter table notifier.obligation add column reallocated_from uuid",
+    "alter table notifier.obligation add column reallocated_to uuid",
+    """create index obligation_reallocated on notifier.obligation (reallocated_by)
+        where reallocated_by is not null""",
+)
+
+
+def upgrade() -> None:
+    for statement in _STATEMENTS:
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    op.execute("drop index notifier.obligation_reallocated")
+    for column in ("by", "from", "to"):
+        op.execute(f"alter table notifier.obligation drop column reallocated_{column}")
