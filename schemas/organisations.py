@@ -220,6 +220,11 @@ class Organisation(Model):
     nursing_provider: str | None = Field(
         default=None, description="For a school: the id of its school-nursing provider."
     )
+    manager: str | None = Field(
+        default=None,
+        description="The id of the organisation (a manager's mailbox) that is told, beside this "
+        "one, what becomes of its referrals.",
+    )
     covers_postcodes: tuple[str, ...] = Field(
         default=(), description="Outward codes (B91) served or governed, for residence rules."
     )

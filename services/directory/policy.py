@@ -36,6 +36,7 @@ class Recipient(StrEnum):
     WORKER = "allocated worker of social care"
     ASSIGNED = "whoever is assigned"
     REFERRER = "referrer"
+    MANAGER = "referrer's manager"
     TOLD = "everyone who was told"
 
 

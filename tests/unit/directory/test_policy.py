@@ -147,7 +147,7 @@ LINES: dict[str, tuple[Scene, str, str, Scene]] = {
 
 BY_HISTORY = {
     "mu-told", "mf-told", "rs-receipt", "rt-referrer", "rd-referrer", "ac-referrer", "er-told",
-    "co-told", "wa-worker",
+    "co-told", "wa-worker", "rt-manager", "rd-manager", "ac-manager",
 }  # fmt: skip
 """Found by what was told before: tested on a database, in tests/integration/directory."""
 
@@ -169,7 +169,7 @@ def test_every_line_has_its_test() -> None:
 
 
 def test_every_word_of_the_table_is_known_to_the_code() -> None:
-    history = {Recipient.REFERRER, Recipient.TOLD, Recipient.ASSIGNED}
+    history = {Recipient.REFERRER, Recipient.MANAGER, Recipient.TOLD, Recipient.ASSIGNED}
     assert FINDERS.keys() | history == set(Recipient)
     later = {When.PROFESSIONAL, When.NO_LONGER_ENTITLED}
     assert CONDITIONS.keys() | later == set(When)
