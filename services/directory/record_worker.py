@@ -115,12 +115,13 @@ def _address(
 ) -> EventAddressed:
     (line,) = partnership.policy.lines_for(ASSIGNED)
     role = RecipientRole.ALLOCATED_WORKER
+    to = address(unit.organisation, role, line.profile, line.id)
     return EventAddressed(
         **head_of(event),
         child_index=0,
         child_id=child.id,
         identity=child.identity,
-        recipients=(address(unit.organisation, role, line.profile, line.id),),
+        recipients=(to.model_copy(update={"assignment": event.receipt}),),
         digest=digest,
         data=event.data,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +36,7 @@ from services.notifier.draft import OURS, Draft, draft_alert, draft_event, recip
 from services.notifier.early import apply_early
 from services.notifier.hand_over import hand_over, handed_over
 from services.notifier.obligations import insert_deliveries, insert_drafts
+from services.notifier.pass_on import pass_on
 from services.notifier.reallocate import is_taking, note_sources, reallocate, receipts_taken
 from services.notifier.report import notice_fact
 from services.notifier.routes import Route, read_routes
@@ -103,10 +105,11 @@ async def compose(
 
 
 def _runs(facts: Sequence[Composable]) -> Iterator[Sequence[Composable]]:
-    """The batch as it is; where somebody takes a child over, what came before it is composed
-    first, for it may change hands."""
-    starts = [0, *(place for place, fact in enumerate(facts) if place and is_taking(fact))]
-    for start, end in zip(starts, [*starts[1:], len(facts)], strict=True):
+    """The batch as it is; that somebody takes a child over is composed alone, in its place: what
+    came before it may change hands, and what comes after must know."""
+    takings = [place for place, fact in enumerate(facts) if is_taking(fact)]
+    cuts = sorted({0, *takings, *(place + 1 for place in takings), len(facts)})
+    for start, end in pairwise(cuts):
         yield facts[start:end]
 
 
@@ -117,6 +120,7 @@ async def _compose(
     addressed = [fact for fact in facts if isinstance(fact, _ADDRESSED)]
     if not endings and not addressed:
         return Composed()
+    addressed, passed = await pass_on(session, addressed)
     routes = await read_routes(
         session, {name for fact in addressed for name in recipients_to_reach(fact)}, settings
     )
@@ -146,7 +150,7 @@ async def _compose(
     stand_ins = await insert_drafts(session, handed.of(fresh))
     told = [*taken.told, *handed_over(fresh, stand_ins, now)]
     fresh += stand_ins
-    await note_sources(session, taken, fresh)
+    await note_sources(session, taken.sources | passed, fresh)
     sent = await insert_deliveries(session, fresh, handed.routes)
     unsent += await end_notices(session, endings, now)
     further, going = await _withdraw_climbed(session, addressed, now, settings)

@@ -30,6 +30,7 @@ from schemas.facts import (
 from schemas.organisations import RecipientRole
 from services.notifier.deadlines import Matter, due_of
 from services.notifier.draft import OURS, Draft
+from services.notifier.pass_on import REALLOCATED, Sources, note_relieved
 from services.notifier.report import COLUMNS, notice_fact
 from services.notifier.routes import Route
 from services.notifier.rules import read_rules
@@ -39,8 +40,6 @@ from services.notifier.standing import read_standings
 log = logger("notifier.reallocate")
 
 reallocated_total = Counter("notifier_reallocated_total", "Notices that went to a new worker")
-
-REALLOCATED = "reallocated"
 
 
 @dataclass(slots=True)
@@ -52,7 +51,7 @@ class Taken:
 
     facts: dict[UUID, EventAddressed] = field(default_factory=dict)
     drafts: list[Draft] = field(default_factory=list)
-    sources: dict[UUID, tuple[UUID, UUID]] = field(default_factory=dict)
+    sources: Sources = field(default_factory=dict)
     told: list[bus.Fact] = field(default_factory=list)
 
     def filled(self, fact: Any) -> Any:
@@ -83,6 +82,9 @@ async def reallocate(
         if not is_taking(fact) or await _is_ended(session, fact):
             continue
         (to,) = fact.recipients
+        await note_relieved(session, fact)
+        if to.withheld is not None:
+            continue
         rows = list(await session.execute(_OPEN, _about(fact)))
         follow = await _move(session, taken, fact, to, rows, routes[to.organisation], at, settings)
         taken.facts[fact.receipt] = fact.model_copy(
@@ -91,14 +93,14 @@ async def reallocate(
     return taken
 
 
-async def note_sources(session: Session, taken: Taken, fresh: Iterable[Draft]) -> None:
+async def note_sources(session: Session, sources: Sources, fresh: Iterable[Draft]) -> None:
     """Keep of new notices from which they came: what is taken back is taken back with them."""
-    made = [one.id for one in fresh if one.id in taken.sources]
+    made = [one.id for one in fresh if one.id in sources]
     if made:
         values = {
             "ids": made,
-            "sources": [taken.sources[one][0] for one in made],
-            "bys": [taken.sources[one][1] for one in made],
+            "sources": [sources[one][0] for one in made],
+            "bys": [sources[one][1] for one in made],
         }
         await session.execute(_NOTE, values)
         reallocated_total.inc(len(made))

@@ -248,6 +248,19 @@ class Attempt(Row, table=True):
     late: bool
 
 
+class Relieved(Row, table=True):
+    """An assignment that ended with a later one, `by_receipt`: who has the child since."""
+
+    __tablename__ = "relieved"
+    __table_args__ = _IN_SCHEMA
+
+    assignment: UUID = Field(primary_key=True)
+    by_receipt: UUID = Field(primary_key=True)
+    organisation: str
+    name: str
+    assigned_at: datetime = _time()
+
+
 class Standing(Row, table=True):
     """What overtakes a notice, kept also when it came first.
 

@@ -20,6 +20,7 @@ from chassis.database import Session
 from chassis.telemetry import logger
 from schemas.facts import Addressee, EventAddressed, Profile
 from schemas.organisations import RecipientRole
+from services.notifier.pass_on import forget_relieved
 from services.notifier.report import EVERY_CHILD
 from services.notifier.settings import DeadlineSettings
 from services.notifier.standing import Ending
@@ -63,6 +64,7 @@ async def open_again(
     bys = {one.receipt for one in endings if one.kind in _TAKING_BACK}
     if not bys:
         return False
+    await forget_relieved(session, sorted(bys))
     due = at + timedelta(minutes=settings.rung_minutes)
     again = (await session.execute(_OPEN_AGAIN, {"bys": sorted(bys), "due": due})).all()
     if not again:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
-from schemas.facts import Digest, EventApplied, EventRetracted
+from bus import fact_of
+from schemas.facts import Digest, EventAccepted, EventApplied, EventRetracted
 from services.directory.decide import Decision
+from services.directory.listen import handle_events
 from services.directory.settings import DirectorySettings
 from tests.integration.directory.area import (
     MASH,
@@ -309,3 +312,45 @@ async def test_what_moves_a_child_to_another_school_tells_a_new_worker_nothing_t
     heard = await stage.readdress()
     assert "urn-900002" in heard.organisations()
     assert TEAM_A not in heard.organisations()
+
+
+async def test_a_worker_is_told_by_the_assignment_that_makes_it_one(stage: Stage) -> None:
+    pupil = await stage.child()
+    assignment = stage.assignment(pupil.sent(), TEAM_A)
+    heard = await stage.feed(assignment)
+    heard.facts += (await stage.feed(stage.abuse(pupil.sent()))).facts
+    by = [
+        one.assignment
+        for fact in heard.addressed
+        for one in fact.recipients
+        if one.organisation == TEAM_A
+    ]
+    assert by == [assignment.receipt, assignment.receipt]
+
+
+async def test_an_event_and_an_assignment_at_the_same_moment_wait_for_each_other(
+    stage: Stage,
+) -> None:
+    """Heard on two partitions: the event is in the digest, or told to the new worker."""
+    pupil = await stage.child()
+    for number in range(4):
+        incident = stage.abuse(pupil.sent())
+        stage.later(minutes=number + 1)
+        assignment = stage.assignment(pupil.sent(), (TEAM_A, TEAM_B)[number % 2])
+
+        async def take(event: EventAccepted, first: asyncio.Event, then: asyncio.Event) -> None:
+            async with stage.database.transaction() as session:
+                first.set()
+                await then.wait()
+                await handle_events(session, stage.partnership, [fact_of(event, "intake")])
+
+        one, other = asyncio.Event(), asyncio.Event()
+        await asyncio.gather(take(incident, one, other), take(assignment, other, one))
+        heard = await stage.heard()
+        unit = (TEAM_A, TEAM_B)[number % 2]
+        digested = incident.receipt in {line.receipt for line in digest_of(heard).lines}
+        told = any(
+            fact.receipt == incident.receipt and unit in {to.organisation for to in fact.recipients}
+            for fact in heard.addressed
+        )
+        assert digested != told, "by one of the two, and by one only"

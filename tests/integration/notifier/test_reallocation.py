@@ -415,3 +415,37 @@ async def test_what_an_undone_match_takes_back_is_taken_back_from_the_new_worker
         ),
     )
     assert (await standing(database, event.receipt))[NEW] == ("superseded", "ended")
+
+
+async def test_a_fact_that_comes_late_goes_to_whoever_has_the_child_now(
+    database: Database,
+) -> None:
+    """Parked before the child changed hands and replayed after: nobody is told too much or less."""
+    first = assignment(OLD, after=())
+    parked = incident(worker(OLD).model_copy(update={"assignment": first.receipt}))
+    second = assignment(NEW, earlier=(first.receipt,))
+    mine = second.recipients[0].model_copy(update={"assignment": second.receipt})
+    second = second.model_copy(update={"recipients": (mine,)})
+    third = assignment(THIRD, after=(OLD, NEW), earlier=(second.receipt, first.receipt))
+    await hear(database, third)
+    await hear(database, parked, second)
+    assert await standing(database, parked.receipt) == {
+        OLD: ("withheld", "ended"), THIRD: ("waiting", "watching"),
+    }  # fmt: skip
+    assert await standing(database, second.receipt) == {NEW: ("withheld", "ended")}
+    await hear(database, _retraction(third), _withdrawal(third))
+    late = incident(worker(OLD).model_copy(update={"assignment": first.receipt}))
+    await hear(database, late)
+    assert await standing(database, late.receipt) == {
+        OLD: ("withheld", "ended"), NEW: ("waiting", "watching"),
+    }, "the third one never had it"  # fmt: skip
+
+
+async def test_what_a_post_was_told_knowingly_is_its_own(database: Database) -> None:
+    """Back to the first worker: by another assignment than the one that ended."""
+    first = assignment(OLD, after=())
+    second = assignment(NEW, earlier=(first.receipt,))
+    third = assignment(OLD, after=(NEW,), earlier=(second.receipt, first.receipt))
+    event = incident(worker(OLD).model_copy(update={"assignment": third.receipt}))
+    await hear(database, first, second, third, event)
+    assert await standing(database, event.receipt) == {OLD: ("waiting", "watching")}

@@ -11,6 +11,14 @@ _STATEMENTS = (
     "alter table notifier.obligation add column reallocated_to uuid",
     """create index obligation_reallocated on notifier.obligation (reallocated_by)
         where reallocated_by is not null""",
+    """create table notifier.relieved (
+        assignment uuid not null,
+        by_receipt uuid not null,
+        organisation text not null,
+        name text not null,
+        assigned_at timestamptz not null,
+        primary key (assignment, by_receipt))""",
+    "create index relieved_by on notifier.relieved (by_receipt)",
 )
 
 
@@ -20,6 +28,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("drop table notifier.relieved")
     op.execute("drop index notifier.obligation_reallocated")
     for column in ("by", "from", "to"):
         op.execute(f"alter table notifier.obligation drop column reallocated_{column}")
