@@ -210,6 +210,17 @@ EVENT_TYPES: dict[str, EventType] = {
             (rules.judge_contact,),
         ),
         EventType(
+            "worker.assigned",
+            {1: events.WorkerAssigned},
+            "An agency says which of its posts has a child's case, or that none has any more.",
+            (
+                rules.judge_contact,
+                rules.judge_one_child,
+                rules.judge_assignment,
+                rules.judge_times("assignedAt"),
+            ),
+        ),
+        EventType(
             "organisation.changed",
             {1: events.OrganisationChanged},
             "An organisation restated in full.",

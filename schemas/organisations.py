@@ -46,7 +46,9 @@ class RecipientRole(StrEnum):
     EARLY_YEARS = "early-years"
     GENERAL_PRACTICE = "general-practice"
     REFERRER = "referrer"
+    REFERRER_MANAGER = "referrer-manager"
     OTHER_AREA = "other-area"
+    ALLOCATED_WORKER = "allocated-worker"
     REVIEWER = "reviewer"
     DESIGNATED_OFFICER = "designated-officer"
     DUTY_OFFICER = "duty-officer"
@@ -67,6 +69,7 @@ class Profile(StrEnum):
     REFERRER_OUTCOME = "referrer-outcome"
     HAND_OFF = "hand-off"
     RECEIPT = "receipt"
+    WORKER_DIGEST = "worker-digest"
     WITHDRAWAL = "withdrawal"
     ALERT = "alert"
 
@@ -216,6 +219,11 @@ class Organisation(Model):
     )
     nursing_provider: str | None = Field(
         default=None, description="For a school: the id of its school-nursing provider."
+    )
+    manager: str | None = Field(
+        default=None,
+        description="The id of the organisation (a manager's mailbox) that is told, beside this "
+        "one, what becomes of its referrals.",
     )
     covers_postcodes: tuple[str, ...] = Field(
         default=(), description="Outward codes (B91) served or governed, for residence rules."

@@ -51,6 +51,7 @@ SENDERS: dict[str, frozenset[Kind]] = {
     "organisation.changed": ANY_AGENCY,  # Others than these: of its own record, see below.
     "relationship.asserted": ANY_AGENCY,
     "order.recorded": frozenset({Kind.COURT, Kind.POLICE}),
+    "worker.assigned": ANY_AGENCY,  # Only its own posts: the directory compares.
     "record.answered": ANY_AGENCY,  # Only about its own records: the directory compares.
     "event.retracted": ANY_AGENCY,  # Only its own events: the source is bound to the credential.
 }

@@ -156,6 +156,15 @@ def judge_enrolment(data: dict[str, Any], _now: datetime) -> Iterator[Finding]:
     yield from judge_period(data, _now)
 
 
+def judge_assignment(data: dict[str, Any], _now: datetime) -> Iterator[Finding]:
+    """Somebody has the case, or it is closed; never both."""
+    closed, worker = data.get("reason") == "closed", data.get("worker")
+    if worker is None and not closed:
+        yield _refuse("/worker", "worker-missing", "is required, unless the case is closed")
+    elif worker is not None and closed:
+        yield _refuse("/worker", "worker-of-closed", "has no place where the case is closed")
+
+
 def judge_times(*names: str) -> Rule:
     """A rule: none of these times is in the future; `*` in a name stands for each child."""
 

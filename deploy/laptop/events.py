@@ -36,6 +36,7 @@ _SENT_BY = {
     "relationship.asserted": "social-care",
     "order.recorded": "police",
     "record.answered": "police",
+    "worker.assigned": "social-care",
     "event.retracted": "police",
 }
 _CONTACTS: dict[str, dict[str, str]] = {
@@ -122,6 +123,15 @@ def make_events(
         "relationship.asserted": _relationship(pupil),
         "order.recorded": _order(pupil, now),
         "record.answered": {"finding": str(UUID(int=0)), "answer": "record-corrected"},
+        "worker.assigned": {
+            "child": _child(pupil),
+            "reason": "allocated",
+            "worker": {
+                "role": "social-worker",
+                "organisation": AGENCIES["social-care"].organisation,
+            },
+            "assignedAt": _at(now),
+        },
         "event.retracted": {"reason": "sent-in-error", "detail": "Entered on the wrong system."},
     }
     return {

@@ -28,6 +28,7 @@ from schemas.events.referral import (
     ReferralSubmitted,
     ReferralTriaged,
 )
+from schemas.events.worker import WorkerAssigned, WorkerPost
 
 __all__ = [
     "Action",
@@ -55,4 +56,6 @@ __all__ = [
     "RelationshipKind",
     "ReturnInterviewCompleted",
     "ReturnInterviewOffered",
+    "WorkerAssigned",
+    "WorkerPost",
 ]

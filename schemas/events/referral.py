@@ -10,7 +10,7 @@ from pydantic import Field, StrictBool
 from schemas.blocks import Adult, Basis, Child, Statement, Voice
 from schemas.events.event import Event
 from schemas.model import Model
-from schemas.reading import Day, LongText, Moment, Positions, Text, Words
+from schemas.reading import Day, LongText, Moment, OrganisationId, Positions, Text, Words
 
 ReferralSource = Literal[
     "1A", "1B", "1C", "1D", "2A", "2B", "3A", "3B", "3C", "3D", "3E", "3F",
@@ -62,6 +62,11 @@ class ReferralSubmitted(Event):
         default=None, description="Mandatory unless the referrer is a member of the public."
     )
     referrer_is_public: StrictBool = False
+    referrer_manager: OrganisationId | None = Field(
+        default=None,
+        description="The mailbox of the referrer's manager, an organisation of the same agency: it "
+        "is told what becomes of the referral as well. None: as the agency's record says.",
+    )
 
 
 class Action(Model):

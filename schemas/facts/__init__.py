@@ -7,6 +7,7 @@ never a sender's id, never a name or an NHS number.
 from __future__ import annotations
 
 from schemas.facts.base import Addressee, AnyFact, ChildIdentity, Flag, Owner, Part, Sender
+from schemas.facts.digest import Digest, DigestLine
 from schemas.facts.events import (
     ClockMissed,
     EventAccepted,
@@ -79,6 +80,8 @@ __all__ = [
     "CanaryReturned",
     "ChildIdentity",
     "ClockMissed",
+    "Digest",
+    "DigestLine",
     "EventAccepted",
     "EventAddressed",
     "EventApplied",

@@ -45,6 +45,9 @@ class Addressee(Model):
     owner: Owner
     rule: str = Field(description="The line of the policy table that named this recipient.")
     withheld: str | None = Field(default=None, description="Why nothing is sent, if nothing is.")
+    assignment: UUID | None = Field(
+        default=None, description="Of an allocated worker: the assignment by which it is told."
+    )
 
 
 class ChildIdentity(Model):

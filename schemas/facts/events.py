@@ -18,6 +18,7 @@ from schemas.facts.base import (
     KeyedFact,
     Part,
 )
+from schemas.facts.digest import Digest
 from schemas.model import Model
 from schemas.organisations import Organisation, OrganisationKind, Profile
 
@@ -67,6 +68,10 @@ class EventAddressed(FactOfEvent):
         ge=0,
         description="How often notices of this event and child were taken back before: a notice "
         "of a later edition is another one, even to the same recipient.",
+    )
+    digest: Digest | None = Field(
+        default=None,
+        description="For the worker who takes the child over; open notices go with it.",
     )
     data: dict[str, Any]
 

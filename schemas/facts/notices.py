@@ -162,7 +162,8 @@ class NoticeUndelivered(NoticeFact):
 class NoticeEscalated(NoticeFact):
     """The next on the ladder is told; `next_notice` is a notice of its own.
 
-    With the reason `absent` nobody was silent: it is handed over to who stands in.
+    Nobody was silent where the reason is `absent` (it is handed over to who stands in) or
+    `reallocated` (to the child's new worker, and the former's ladder has ended).
     """
 
     fact_type: ClassVar[str] = "notice.escalated"

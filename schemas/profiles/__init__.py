@@ -16,6 +16,7 @@ from schemas.profiles.content import (
     ReferrerOutcome,
     SchoolFull,
     Withdrawal,
+    WorkerDigest,
 )
 from schemas.profiles.narrow import WouldWiden, narrow
 from schemas.profiles.render import MODELS, NothingToRender, render
@@ -38,6 +39,7 @@ __all__ = [
     "ReferrerOutcome",
     "SchoolFull",
     "Withdrawal",
+    "WorkerDigest",
     "WouldWiden",
     "narrow",
     "render",

@@ -17,6 +17,7 @@ from schemas.events.missing import MissingGrade
 from schemas.events.referral import AssessmentOutcome, ReferralOutcome
 from schemas.facts import Part, Profile
 from schemas.model import Model
+from schemas.organisations import RecipientRole
 from schemas.reading import Day
 
 HANDLING = "Do not discuss with parents or carers."
@@ -209,6 +210,42 @@ class ReferrerOutcome(EventContent):
     contact: Contact
 
 
+class DigestedEvent(Model):
+    """One event about the child: a reference, times, classes and codes; whoever needs its text asks
+    by the reference."""
+
+    receipt: UUID
+    event_type: str
+    occurred_at: datetime
+    told: tuple[RecipientRole, ...] = Field(description="Classes of recipients, never their names.")
+    about: UUID | None = Field(
+        default=None, description="The receipt of the referral or report that it speaks of."
+    )
+    said: str | None = Field(default=None, description="A code: the outcome or the grade.")
+    follows: bool = Field(
+        default=False, description="Nobody has confirmed it: it is with you as a notice of its own."
+    )
+    unconfirmed: tuple[RecipientRole, ...] = Field(
+        default=(), description="Classes that were told and had not confirmed it."
+    )
+
+
+class WorkerDigest(EventContent):
+    """To the worker who takes a child over: what was told about it, in references and codes."""
+
+    profile: Literal[Profile.WORKER_DIGEST] = Profile.WORKER_DIGEST
+    child: NamedChild
+    assigned_at: datetime
+    since: datetime = Field(description="Nothing older is in it.")
+    events: tuple[DigestedEvent, ...] = ()
+    withdrawn: tuple[UUID, ...] = Field(
+        default=(), description="Receipts of events that were taken back; nothing else is said."
+    )
+    left_off: int = Field(default=0, description="Older events that found no place here.")
+    instruction: str = "You work with this child now. Read what follows, and confirm this digest."
+    contact: Contact
+
+
 class ReferralReceipt(Content):
     """To whoever referred: that it was received; no outcome, no worker."""
 
@@ -221,6 +258,9 @@ class Withdrawal(Content):
 
     profile: Literal[Profile.WITHDRAWAL] = Profile.WITHDRAWAL
     withdraws: UUID | None = Field(default=None, description="The receipt that was told of before.")
+    also: tuple[UUID, ...] = Field(
+        default=(), description="Receipts that came with it, to a worker to whom it was mistaken."
+    )
     part: Part = Field(
         default="whole", description="`text`: only the text that followed; the notice stands."
     )

@@ -69,6 +69,7 @@ MODELS: dict[Profile, type[Content]] = {
     Profile.MISSING_FOUND: content.MissingFound,
     Profile.REFERRER_OUTCOME: content.ReferrerOutcome,
     Profile.RECEIPT: content.ReferralReceipt,
+    Profile.WORKER_DIGEST: content.WorkerDigest,
     Profile.WITHDRAWAL: content.Withdrawal,
     Profile.ALERT: content.Alert,
 }
@@ -188,7 +189,25 @@ _STAGES = {
 
 def _withdraw(told: Told) -> dict[str, Any]:
     same = bool(told.addressed.withdraws)
-    return {"withdraws": told.addressed.receipt if same else told.addressed.supersedes}
+    return {
+        "withdraws": told.addressed.receipt if same else told.addressed.supersedes,
+        "also": told.addressed.regards,
+    }
+
+
+def _tell_digest(told: Told) -> dict[str, Any]:
+    digest = told.addressed.digest
+    if digest is None:
+        raise NothingToRender("nothing was gathered for a digest")
+    return {
+        "child": told.child(),
+        "assignedAt": told.data["assignedAt"],
+        "since": digest.since,
+        "events": [_plain(one) for one in digest.lines],
+        "withdrawn": digest.withdrawn,
+        "leftOff": digest.left_off,
+        "contact": told.data["contact"],
+    }
 
 
 def _tell_nothing(_told: Told) -> dict[str, Any]:
@@ -208,6 +227,7 @@ _PROJECTIONS: dict[Profile, Callable[[Told], dict[str, Any]]] = {
     Profile.MISSING_FOUND: _tell_found,
     Profile.REFERRER_OUTCOME: _tell_referrer,
     Profile.RECEIPT: _tell_nothing,
+    Profile.WORKER_DIGEST: _tell_digest,
     Profile.WITHDRAWAL: _withdraw,
     Profile.ALERT: _tell_nothing,
 }
@@ -220,5 +240,6 @@ _TYPES: dict[Profile, frozenset[str]] = {
     Profile.MISSING_ALERT: frozenset({"missing.reported", "missing.updated"}),
     Profile.MISSING_FOUND: frozenset({"missing.found"}),
     Profile.REFERRER_OUTCOME: frozenset(_STAGES),
+    Profile.WORKER_DIGEST: frozenset({"worker.assigned"}),
 }
 """Profiles that tell of certain types only; the others tell of any."""

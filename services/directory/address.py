@@ -18,7 +18,9 @@ from bus import Publishable
 from chassis.database import Session
 from schemas.disclosure import find_third_parties
 from schemas.facts import Addressee, EventAddressed
+from schemas.organisations import RecipientRole
 from schemas.profiles.texts import child_item
+from services.directory.allocations import read_workers, share_workers
 from services.directory.ask import Question, ask_people, head_of
 from services.directory.evaluate import TEXT_PROFILES, Evaluation, evaluate
 from services.directory.organisations import Needs, read_organisations
@@ -57,7 +59,7 @@ _EDITIONS = text("""
      group by a.receipt, a.child_id""")
 
 _TOLD = text("""
-    select child_id, organisation, profile from directory.addressed
+    select child_id, organisation, profile, addressed_at from directory.addressed
      where receipt = :receipt and part = 'whole' and child_id = any(cast(:children as uuid[]))
        and withdrawn_at is null""")
 
@@ -99,6 +101,7 @@ async def address_children(
     """
     if not cases:
         return []
+    await share_workers(session, (case.child.id for case in cases))
     situations = await read_situations(session, partnership, cases)
     names = await read_names(session, cases, whole)
     facts: list[EventAddressed] = []
@@ -109,7 +112,7 @@ async def address_children(
         held = find_held(case, names[case.event.receipt])
         asked: dict[str, str | None] = {}
         if again:
-            await _drop_told(session, case, outcome)
+            await _drop_told(session, at, outcome)
             asked = await _read_asked(session, case)
             held = () if asked.get(TEXT_NAMES_OTHERS) == RELEASE else held
         if not again or outcome.addressees:
@@ -148,6 +151,10 @@ async def read_situations(
     needs = Needs(ids=set(partnership.settings.exploitation_teams.values()))
     for case in cases:
         needs_of(case, enrolments.get(case.child.id, []), needs)
+    workers = await read_workers(session, children)
+    needs.ids |= {
+        one.organisation for those in workers.values() for one in those if one.organisation
+    }
     known = await read_organisations(session, needs, today)
     families = await read_families(session, {case.child.id for case in cases}, today)
     return [
@@ -158,6 +165,7 @@ async def read_situations(
             partnership.settings,
             today,
             families.get(case.child.id, Family()),
+            workers.get(case.child.id, ()),
         )
         for case in cases
     ]
@@ -286,15 +294,24 @@ async def _read_enrolments(
     return found
 
 
-async def _drop_told(session: Session, case: Case, outcome: Evaluation) -> None:
+async def _drop_told(session: Session, at: Situation, outcome: Evaluation) -> None:
     """Leave only those to whom this child of this event is new."""
-    rows = await session.execute(
-        _TOLD, {"receipt": case.event.receipt, "children": [case.child.id]}
+    case = at.case
+    rows = list(
+        await session.execute(_TOLD, {"receipt": case.event.receipt, "children": [case.child.id]})
     )
     told = {(row.organisation, row.profile) for row in rows}
+    first = min((row.addressed_at for row in rows), default=None)
+    # Whoever was assigned since had it in a digest, with what was open.
+    late = first is not None and all(one.recorded_at > first for one in at.workers)
     for name in ("addressees", "pending"):
         addressees = getattr(outcome, name)
-        new = [one for one in addressees if (one.organisation, one.profile) not in told]
+        new = [
+            one
+            for one in addressees
+            if (one.organisation, one.profile) not in told
+            and not (late and one.role is RecipientRole.ALLOCATED_WORKER)
+        ]
         setattr(outcome, name, new)
 
 

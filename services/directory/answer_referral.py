@@ -21,9 +21,10 @@ from services.directory.address import NO_ROUTE, TEXT_NAMES_OTHERS, record_addre
 from services.directory.ask import Question, address, ask_people, head_of
 from services.directory.evaluate import wish_to_withhold
 from services.directory.find_recipients import Found
-from services.directory.organisations import Needs, Present, read_organisations
+from services.directory.organisations import Needs, Organisations, Present, read_organisations
+from services.directory.own_posts import is_own_post
 from services.directory.partnership import Partnership
-from services.directory.policy import Line, When
+from services.directory.policy import Line, Recipient, When
 from services.directory.record_event import Recorded, read_event
 from services.directory.register import RegisteredChild, read_children
 
@@ -32,6 +33,7 @@ ANSWERS = frozenset({"referral.triaged", "referral.decided", "assessment.complet
 
 DECISION = "referral.decided"
 DECIDER_NOT_ADDRESSED = "decider-not-addressed"
+MANAGER_OF_ANOTHER = "manager-of-another"
 RETRY_SECONDS = 5.0
 
 _CHAIN = text("""
@@ -89,27 +91,27 @@ async def _tell_referrer(
     closes: tuple[UUID, ...],
 ) -> list[Publishable]:
     sender = referral.event.sender.organisation
-    present = (await read_organisations(session, Needs(ids={sender}), partnership.today())).present(
-        sender
-    )
+    known = await _read_referrer(session, partnership, referral.event)
+    present = known.present(sender)
     registered = await read_children(session, referral.children.values())
     answered = list(_answered(event, referral, registered))
     if not answered:
         question = Question(event, "referral-child-unknown")
         return list(await ask_people(session, partnership, [question]))
     recipients: tuple[Addressee, ...] = ()
+    questions: list[Question] = []
     # A member of the public is told that it was received, and no more.
     if referral.event.data.get("referrerIsPublic") is not True:
         if present is None or present.organisation.channel == "none":
             question = Question(event, f"{NO_ROUTE}-referrer")
             return list(await ask_people(session, partnership, [question]))
-        lines = partnership.policy.lines_for(event.event_type)
-        line = next(one for one in lines if one.when is When.PROFESSIONAL)
-        recipients = (address_referrer(present, event, line),)
+        manager, is_own = _find_manager(partnership, referral.event, known)
+        recipients = _address(partnership, event, present, manager if is_own else None)
+        if not is_own and event.event_type == DECISION:
+            questions.append(Question(event, MANAGER_OF_ANOTHER))
     carries = any(one.withheld is None for one in recipients)
     decided = event.event_type == DECISION
     facts: list[EventAddressed] = []
-    questions: list[Question] = []
     for one in answered:
         held = _find_held(event, referral, registered, one) if carries else ()
         facts.append(
@@ -147,9 +149,66 @@ def _answered(
                 yield _Answered(position, child_id, registered.get(child_id))
 
 
-def address_referrer(present: Present, event: EventAccepted, line: Line) -> Addressee:
+async def _read_referrer(
+    session: Session, partnership: Partnership, referral: EventAccepted
+) -> Organisations:
+    """The agency that referred and, where one is named, its manager's mailbox."""
+    sender, named = referral.sender.organisation, referral.data.get("referrerManager")
+    ids = {sender, named} if named else {sender}
+    known = await read_organisations(session, Needs(ids=ids), partnership.today())
+    present = known.present(sender)
+    of_record = present.organisation.manager if present is not None else None
+    if named or of_record is None:
+        return known
+    return await read_organisations(session, Needs(ids={*ids, of_record}), partnership.today())
+
+
+def _find_manager(
+    partnership: Partnership, referral: EventAccepted, known: Organisations
+) -> tuple[Present | None, bool]:
+    """Who else of the agency is told what became of a referral, and whether it is its own.
+
+    Whom the referral names, which must be of the agency; else whom the agency's record names.
+    """
+    agency = known.present(referral.sender.organisation)
+    of_record = agency.organisation.manager if agency is not None else None
+    named = referral.data.get("referrerManager")
+    manager = known.present(named or of_record)
+    if manager is None or agency is None:
+        return None, True
+    own = named is None or named == of_record
+    return manager, own or is_own_post(agency, manager, partnership.settings)
+
+
+def _address(
+    partnership: Partnership, event: EventAccepted, present: Present, manager: Present | None
+) -> tuple[Addressee, ...]:
+    """The referrer, and its manager where that is another mailbox that can be told."""
+    lines = {
+        line.recipient: line
+        for line in partnership.policy.lines_for(event.event_type)
+        if line.when is When.PROFESSIONAL
+    }
+    told = [address_referrer(present, event, lines[Recipient.REFERRER])]
+    line = lines.get(Recipient.MANAGER)
+    if (
+        line is not None
+        and manager is not None
+        and manager.organisation.channel != "none"
+        and manager.organisation.id != present.organisation.id
+    ):
+        told.append(address_referrer(manager, event, line, RecipientRole.REFERRER_MANAGER))
+    return tuple(told)
+
+
+def address_referrer(
+    present: Present,
+    event: EventAccepted,
+    line: Line,
+    role: RecipientRole = RecipientRole.REFERRER,
+) -> Addressee:
     """Who referred, as a line of the policy tells them; withheld where the event asks for it."""
-    found = Found(present.organisation, RecipientRole.REFERRER, present.ids)
+    found = Found(present.organisation, role, present.ids)
     reason = wish_to_withhold(event.data, found)
     return address(found.organisation, found.role, line.profile, line.id, reason)
 

@@ -37,6 +37,7 @@ from services.directory.record_enrolment import (
     apply_enrolment,
 )
 from services.directory.record_event import lock_resolution, read_event
+from services.directory.record_worker import ASSIGNED, WORKER_OF_ANOTHER, apply_worker
 from services.directory.register import RegisteredChild, read_children
 from services.directory.register_child import register_child
 from services.directory.release import release_recipients, release_text
@@ -89,7 +90,13 @@ def possible_decisions(reason: str) -> frozenset[Decision]:
 
 
 _TRIED_AGAIN = frozenset(
-    {DECIDER_NOT_ADDRESSED, UNKNOWN_ORGANISATION, ENROLMENT_OF_ANOTHER, "referral-child-unknown"}
+    {
+        DECIDER_NOT_ADDRESSED,
+        UNKNOWN_ORGANISATION,
+        ENROLMENT_OF_ANOTHER,
+        WORKER_OF_ANOTHER,
+        "referral-child-unknown",
+    }
 )
 
 
@@ -256,6 +263,9 @@ async def _release(
     if event.event_type == "enrolment.changed":
         checked = row.reason == ENROLMENT_OF_ANOTHER
         return await apply_enrolment(session, partnership, event, child, checked=checked)
+    if event.event_type == ASSIGNED:
+        checked = row.reason == WORKER_OF_ANOTHER
+        return await apply_worker(session, partnership, event, child, checked=checked)
     case = Case(event, row.child_index, child)
     if row.reason == LINKED_CHILD:
         return await release_linked(session, partnership, case)

@@ -25,6 +25,7 @@ from services.directory.receive_referral import receive_referrals
 from services.directory.record_enrolment import apply_enrolment
 from services.directory.record_event import record_children
 from services.directory.record_links import ABOUT_LINKS, apply_link
+from services.directory.record_worker import ASSIGNED, apply_worker
 from services.directory.report_links import report_links
 from services.directory.resolve import Asked, Match, resolve_children
 from services.directory.situation import INCIDENTS, Case, parents_of
@@ -172,6 +173,9 @@ async def _enter(
         elif event_type == "enrolment.changed":
             for case in same:
                 facts += await apply_enrolment(session, partnership, case.event, case.child)
+        elif event_type == ASSIGNED:
+            for case in same:
+                facts += await apply_worker(session, partnership, case.event, case.child)
         elif event_type in ABOUT_LINKS:
             for case in same:
                 facts += await apply_link(session, partnership, case.event, case.child)

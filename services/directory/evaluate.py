@@ -80,7 +80,8 @@ def evaluate(policy: Policy, at: Situation) -> Evaluation:
                 _place(outcome, line, found, at)
         if lacking and line.asks:
             outcome.lacking.append(line.id)
-    outcome.addressees = _once(outcome.addressees)
+    outcome.addressees = [_by_assignment(one, at) for one in _once(outcome.addressees)]
+    outcome.pending = [_by_assignment(one, at) for one in outcome.pending]
     told = {(one.organisation, one.profile) for one in outcome.addressees}
     outcome.pending = [
         one for one in _once(outcome.pending) if (one.organisation, one.profile) not in told
@@ -166,6 +167,19 @@ def _designated_officer(at: Situation, found: Found) -> Found | None:
         ):
             return Found(present.organisation, RecipientRole.DESIGNATED_OFFICER, present.ids)
     return None
+
+
+def _by_assignment(one: Addressee, at: Situation) -> Addressee:
+    """A worker, with the assignment that makes it one; a post of two agencies goes by neither."""
+    if one.role is not RecipientRole.ALLOCATED_WORKER:
+        return one
+    posts = [
+        worker.receipt
+        for worker in at.workers
+        if (present := at.known.present(worker.organisation)) is not None
+        and present.organisation.id == one.organisation
+    ]
+    return one.model_copy(update={"assignment": posts[0]}) if len(posts) == 1 else one
 
 
 def _once(addressees: list[Addressee]) -> list[Addressee]:

@@ -101,6 +101,15 @@ def _find_general_practice(at: Situation) -> Answer:
     return _all([practice] if practice and signed else [], RecipientRole.GENERAL_PRACTICE)
 
 
+def _find_worker(at: Situation) -> Answer:
+    presents = [at.known.present(one.organisation) for one in at.workers]
+    told = [one for one in presents if one is not None and one.organisation.kind in _AUTHORITIES]
+    found = {one.organisation.id: one for one in told}
+    return Answer(
+        _in_role(found.values(), RecipientRole.ALLOCATED_WORKER), lacking=None in presents
+    )
+
+
 FINDERS: dict[Recipient, Callable[[Situation], Answer]] = {
     Recipient.SCHOOLS: _find_schools,
     Recipient.EDUCATION_OFFICER: _find_education_officer,
@@ -113,9 +122,11 @@ FINDERS: dict[Recipient, Callable[[Situation], Answer]] = {
     Recipient.EMERGENCY_DEPARTMENTS: _find_emergency_departments,
     Recipient.EARLY_YEARS: _find_early_years,
     Recipient.GENERAL_PRACTICE: _find_general_practice,
+    Recipient.WORKER: _find_worker,
 }
-"""Who is found by what the register knows; `referrer` and `everyone who was told` are found by
-what happened before, in `answer_referral`, `track_missing` and `retract`."""
+"""Who is found by what the register knows; others by what happened: `referrer`, `referrer's
+manager`, `everyone who was told`, `whoever is assigned`, in `answer_referral`, `track_missing`,
+`retract` and `record_worker`."""
 
 
 def _lives_in_another_area(at: Situation) -> bool:
@@ -133,6 +144,7 @@ CONDITIONS: dict[When, Callable[[Situation], bool]] = {
     When.IN_CARE: lambda at: at.responsible_authority is not None,
     When.GRADED: lambda at: at.case.event.data.get("grade") in ("medium", "high"),
     When.AGREEMENT: lambda at: bool(at.settings.agreements),
+    When.ALLOCATED: lambda at: bool(at.workers),
     When.OWN_TEAM: lambda at: at.mash is not None and at.mash.id in at.settings.exploitation_teams,
 }
 """Whether a line applies to a child's situation."""

@@ -27,6 +27,7 @@ ORGANISATION_COLUMNS = (
     "id", "kind", "name", "urn", "ukprn", "ods_code", "local_authority", "successor",
     "successor_from", "split_into", "opens_at", "terms", "closures", "service_hours",
     "nursing_provider", "covers_postcodes", "emergency_department", "channel", "ladder",
+    "manager",
 )  # fmt: skip
 CHILD_COLUMNS = (
     "register_ref", "given_name", "family_name", "alternative_names", "date_of_birth", "sex",

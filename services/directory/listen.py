@@ -27,6 +27,7 @@ from services.directory.record_event import (
 )
 from services.directory.record_links import ABOUT_LINKS, take_link
 from services.directory.record_organisation import apply_organisation
+from services.directory.record_worker import ASSIGNED, take_worker
 from services.directory.retract import (
     RETRACTION,
     end_event,
@@ -127,6 +128,8 @@ async def _take(
         return await answer_interview(session, partnership, event)
     if event.event_type == "enrolment.changed":
         return await take_enrolment(session, partnership, event)
+    if event.event_type == ASSIGNED:
+        return await take_worker(session, partnership, event)
     if event.event_type in ABOUT_LINKS:
         return await take_link(session, partnership, event)
     if event.event_type == ANSWER:

@@ -163,7 +163,8 @@ class Organisations:
             return here.organisation
         inside = self.within(here.organisation.id, OrganisationKind.SOCIAL_CARE)
         if inside:
-            return inside[0]
+            # Its teams lie there as well; who serves the area is the one that is meant.
+            return next((one for one in inside if one.covers_postcodes), inside[0])
         local = here.organisation.kind is OrganisationKind.LOCAL_AUTHORITY
         return here.organisation if local else None
 

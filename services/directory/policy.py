@@ -34,7 +34,10 @@ class Recipient(StrEnum):
     EMERGENCY_DEPARTMENTS = "listed emergency departments"
     EARLY_YEARS = "early years setting"
     GENERAL_PRACTICE = "general practice"
+    WORKER = "allocated worker of social care"
+    ASSIGNED = "whoever is assigned"
     REFERRER = "referrer"
+    MANAGER = "referrer's manager"
     TOLD = "everyone who was told"
 
 
@@ -73,6 +76,7 @@ class When(StrEnum):
     IN_CARE = "in care"
     GRADED = "grade medium or high"
     AGREEMENT = "an agreement is signed"
+    ALLOCATED = "a worker is allocated"
     OWN_TEAM = "the area has one of its own"
     PROFESSIONAL = "a professional referred"
     NO_LONGER_ENTITLED = "no longer entitled"

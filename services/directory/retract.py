@@ -20,6 +20,7 @@ from schemas.facts import (
 )
 from services.directory.add_linked import LINKED_CHILD
 from services.directory.address import record_addressed
+from services.directory.allocations import forget_allocation
 from services.directory.ask import Question, ask_people, head_of
 from services.directory.close_questions import SUPERSEDED, close_questions
 from services.directory.organisations import Needs, read_organisations
@@ -150,6 +151,7 @@ async def _end(
         session, superseded, list(earlier.children.values()) if earlier else []
     )
     changed = await forget_enrolments(session, partnership, superseded)
+    await forget_allocation(session, superseded)
     facts += await withdraw_contradictions(session, partnership, superseded)
     if earlier is not None:
         facts += await withdraw_links(session, partnership, earlier.event, event)

@@ -53,6 +53,17 @@ class DirectorySettings(Group):
         description="Whose the lines of files are: register, census, health or fhir → the agency "
         "that is told what is found of them. Where none is named, the reviewers are.",
     )
+    units: dict[str, frozenset[str]] = Field(
+        default_factory=dict,
+        description="Agency → its units (offices, teams, a manager's mailbox) that are "
+        "organisations of their own; of an authority's social care every team is its own anyway.",
+    )
+    digest_days: int = Field(
+        default=365,
+        ge=0,
+        description="How far back the digest for a child's new worker goes. Twelve months: within "
+        "which a referral counts as repeated, nationally.",
+    )
     urgent_minutes: int = Field(default=30, ge=1, description="To decide about an urgent event.")
     working_days: int = Field(default=1, ge=1, description="To decide about any other.")
     readdress_days: int = Field(

@@ -17,6 +17,7 @@ from schemas.facts import EventAccepted
 from schemas.identifiers import outward_code
 from schemas.organisations import Organisation, OrganisationKind
 from schemas.profiles.texts import child_item
+from services.directory.allocations import Allocation
 from services.directory.organisations import Needs, Organisations, Present
 from services.directory.read_family import Family
 from services.directory.register import RegisteredChild
@@ -78,6 +79,7 @@ class Situation:
     settings: DirectorySettings
     today: date
     family: Family = field(default_factory=Family)
+    workers: tuple[Allocation, ...] = ()
 
     @property
     def child(self) -> RegisteredChild:

@@ -254,6 +254,25 @@ class Episode(SQLModel, table=True):
     found: UUID | None = Field(default=None, description="The receipt that closed it.")
 
 
+class Allocation(SQLModel, table=True):
+    """That a post of an agency has a child's case from a time on; the latest of an agency counts.
+
+    Without an organisation the case is closed.
+    """
+
+    metadata = metadata
+    __table_args__ = _OPTIONS
+
+    receipt: UUID = Field(primary_key=True)
+    child: UUID
+    agency: str
+    organisation: str | None = None
+    role: str | None = None
+    assigned_at: datetime = Field(sa_type=_At)
+    occurred_at: datetime = Field(sa_type=_At)
+    recorded_at: datetime = Field(sa_type=_At)
+
+
 class Credential(CredentialRow, table=True):
     """The key of a reviewer."""
 
@@ -282,6 +301,7 @@ TABLES: tuple[type[SQLModel], ...] = (
     Resolution,
     Tombstone,
     Episode,
+    Allocation,
     Credential,
     Audit,
 )

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from bus import Publishable
 from chassis.database import Session
 from schemas.facts import EventAccepted, EventAddressed, ResolutionUndone
+from services.directory.allocations import forget_allocation
 from services.directory.ask import Question, ask_people, head_of
 from services.directory.close_questions import close_questions
 from services.directory.keep_findings import read_standing, withdraw_findings
@@ -52,6 +53,8 @@ _TAKE_OFF = text("""
        and not exists (select 1 from directory.enrolment e
                         where e.child = c.id and e.receipt is distinct from :receipt)
        and not exists (select 1 from directory.child_ref f where f.child = c.id)
+       and not exists (select 1 from directory.allocation w
+                        where w.child = c.id and w.receipt <> :receipt)
        and not exists (select 1 from directory.episode e where e.child = c.id)
        and not exists (select 1 from directory.resolution r
                         where r.decided_child = c.id and r.state = 'decided'
@@ -86,6 +89,7 @@ async def take_back_child(
         questions.append(Question(event, FOUND_UNDONE, row.child_index, child))
     if event.event_type == "enrolment.changed":
         await forget_enrolments(session, partnership, event.receipt)
+    await forget_allocation(session, event.receipt)
     facts += await _end_dependents(session, partnership, event, row.child_index, by)
     gone = await _take_off(session, partnership, event, row.id, child_id)
     if gone:

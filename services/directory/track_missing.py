@@ -7,7 +7,7 @@ goes to whoever was told of that as well, and what it overtook is told no furthe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -18,9 +18,10 @@ from chassis.database import Session
 from chassis.ids import new_id
 from schemas.facts import Addressee, EventAddressed, EventApplied
 from schemas.organisations import RecipientRole
-from services.directory.address import Sequel, record_addressed
+from services.directory.address import Sequel, read_situations, record_addressed
+from services.directory.allocations import share_workers
 from services.directory.ask import Question, address, ask_people, head_of
-from services.directory.evaluate import wish_to_withhold
+from services.directory.evaluate import evaluate, wish_to_withhold
 from services.directory.find_recipients import Found
 from services.directory.organisations import Needs, Organisations, read_organisations
 from services.directory.partnership import Partnership
@@ -78,6 +79,7 @@ _KEEP = text("""
 _TOLD = text("""
     select organisation, min(role) as role from directory.addressed
      where receipt = any(cast(:reports as uuid[])) and child_id = :child and withheld is null
+       and role <> 'allocated-worker'  -- Whoever works with the child today is told.
        and withdrawn_at is null and profile <> 'withdrawal'
      group by organisation order by organisation""")
 
@@ -177,6 +179,7 @@ async def close_episodes(
             )
         else:
             told = await _told(session, partnership, case, reports)
+            told += await _workers(session, partnership, case, {one.organisation for one in told})
         facts.append(
             EventAddressed(
                 **head_of(case.event),
@@ -236,6 +239,16 @@ async def _told(
             told = address(one.organisation, one.role, line.profile, line.id, reason)
             found.setdefault(told.organisation, told)
     return list(found.values())
+
+
+async def _workers(
+    session: Session, partnership: Partnership, case: Case, told: Collection[str]
+) -> list[Addressee]:
+    """Whoever works with the child today; a former worker is told nothing more."""
+    await share_workers(session, [case.child.id])
+    (at,) = await read_situations(session, partnership, [case])
+    outcome = evaluate(partnership.policy, at)
+    return [one for one in outcome.addressees if one.organisation not in told]
 
 
 def _stands_for(known: Organisations, organisation: str, role: RecipientRole) -> Found | None:

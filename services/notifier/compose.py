@@ -6,9 +6,11 @@ becomes a row in a state that says so, and a fact on the bus.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
+from typing import Any
 from uuid import UUID
 
 from prometheus_client import Counter
@@ -34,6 +36,8 @@ from services.notifier.draft import OURS, Draft, draft_alert, draft_event, recip
 from services.notifier.early import apply_early
 from services.notifier.hand_over import hand_over, handed_over
 from services.notifier.obligations import insert_deliveries, insert_drafts
+from services.notifier.pass_on import pass_on
+from services.notifier.reallocate import is_taking, note_sources, reallocate, receipts_taken
 from services.notifier.report import notice_fact
 from services.notifier.routes import Route, read_routes
 from services.notifier.settings import DeadlineSettings
@@ -46,6 +50,13 @@ from services.notifier.standing import (
     lock_events,
     read_standings,
     record_endings,
+)
+from services.notifier.take_back_moved import (
+    endings_of_mistaken,
+    find_mistaken,
+    find_moved,
+    name_mistaken,
+    open_again,
 )
 
 log = logger("notifier.compose")
@@ -72,6 +83,13 @@ class Composed:
     to_escalate: bool = False
     mailboxes: set[str] = field(default_factory=set)
 
+    def add(self, other: Composed) -> None:
+        """What a further part of the batch came to."""
+        self.made += other.made
+        self.to_deliver |= other.to_deliver
+        self.to_escalate |= other.to_escalate
+        self.mailboxes |= other.mailboxes
+
 
 async def compose(
     session: Session, facts: Sequence[Composable], now: datetime, settings: DeadlineSettings
@@ -80,10 +98,29 @@ async def compose(
 
     Raises `bus.Retry` while an organisation is not known here yet.
     """
+    composed = Composed()
+    for run in _runs(facts):
+        composed.add(await _compose(session, run, now, settings))
+    return composed
+
+
+def _runs(facts: Sequence[Composable]) -> Iterator[Sequence[Composable]]:
+    """The batch as it is; that somebody takes a child over is composed alone, in its place: what
+    came before it may change hands, and what comes after must know."""
+    takings = [place for place, fact in enumerate(facts) if is_taking(fact)]
+    cuts = sorted({0, *takings, *(place + 1 for place in takings), len(facts)})
+    for start, end in pairwise(cuts):
+        yield facts[start:end]
+
+
+async def _compose(
+    session: Session, facts: Sequence[Composable], now: datetime, settings: DeadlineSettings
+) -> Composed:
     endings = _distinct(facts)
     addressed = [fact for fact in facts if isinstance(fact, _ADDRESSED)]
     if not endings and not addressed:
         return Composed()
+    addressed, passed = await pass_on(session, addressed)
     routes = await read_routes(
         session, {name for fact in addressed for name in recipients_to_reach(fact)}, settings
     )
@@ -91,20 +128,31 @@ async def compose(
         for name in recipients_to_reach(fact):
             if name not in routes:
                 raise bus.Retry("organisation-not-yet-known")
-    regarded = (one for fact in facts if isinstance(fact, EventAddressed) for one in fact.regards)
+    regarded = [
+        *(one for fact in facts if isinstance(fact, EventAddressed) for one in fact.regards),
+        *(one for fact in addressed for one in receipts_taken(fact)),
+        *(one.receipt for one in await find_mistaken(session, endings)),
+    ]
     await lock_events(session, [*(one.receipt for one in (*facts, *endings)), *regarded])
+    unsent: list[Any] = []
+    again = False
     if endings:
         await record_endings(session, endings)
         await forget_found(session, (one for one in addressed if isinstance(one, EventAddressed)))
-    drafts = await _draft(session, addressed, routes, now, settings)
+        unsent, again = await _take_back(session, endings, now, settings)
+    addressed = await name_mistaken(session, addressed)
+    taken = await reallocate(session, addressed, routes, now, settings)
+    addressed = [taken.filled(fact) for fact in addressed]
+    drafts = [*await _draft(session, addressed, routes, now, settings), *taken.drafts]
     await clocks.stop(session, endings, now)
     handed = await hand_over(session, drafts, routes, now, settings)
     fresh = await insert_drafts(session, handed.drafts)
     stand_ins = await insert_drafts(session, handed.of(fresh))
-    told = handed_over(fresh, stand_ins, now)
+    told = [*taken.told, *handed_over(fresh, stand_ins, now)]
     fresh += stand_ins
+    await note_sources(session, taken.sources | passed, fresh)
     sent = await insert_deliveries(session, fresh, handed.routes)
-    unsent = await end_notices(session, endings, now)
+    unsent += await end_notices(session, endings, now)
     further, going = await _withdraw_climbed(session, addressed, now, settings)
     fresh += further
     sent += going
@@ -129,10 +177,23 @@ async def compose(
             )
     return Composed(
         made=len(fresh),
-        to_deliver=sent > 0,
+        to_deliver=sent > 0 or again,
         to_escalate=early or any(one.state == "failed" for one in fresh),
         mailboxes={one.organisation for one in fresh if one.owner == OURS},
     )
+
+
+async def _take_back(
+    session: Session, endings: Sequence[Ending], now: datetime, settings: DeadlineSettings
+) -> tuple[list[Any], bool]:
+    """Assignments among what ends: what changed hands by them goes back. Returns what will now not
+    be sent, and whether something is sent again."""
+    mistaken = endings_of_mistaken(await find_mistaken(session, endings), endings)
+    unsent: list[Any] = []
+    if mistaken:
+        await record_endings(session, mistaken)
+        unsent = await end_notices(session, mistaken, now)
+    return unsent, await open_again(session, endings, now, settings)
 
 
 async def _withdraw_climbed(
@@ -141,7 +202,7 @@ async def _withdraw_climbed(
     now: datetime,
     settings: DeadlineSettings,
 ) -> tuple[list[Draft], int]:
-    """Withdrawals to those whom a ladder told, and how many of them go by webhook."""
+    """Withdrawals to those whom a ladder or an assignment told, and how many go by webhook."""
     withdrawals = [
         fact
         for fact in addressed
@@ -149,6 +210,7 @@ async def _withdraw_climbed(
         and any(one.profile is Profile.WITHDRAWAL for one in fact.recipients)
     ]
     facts = await find_climbed(session, withdrawals) if withdrawals else []
+    facts += await find_moved(session, addressed)
     if not facts:
         return [], 0
     names = {name for fact in facts for name in recipients_to_reach(fact)}

@@ -100,6 +100,11 @@ class Standings:
                 return "found"
         return None
 
+    def stands_against(self, receipt: UUID, child_id: UUID) -> bool:
+        """Whether an event has ended, for this child at least."""
+        rows = self._by_receipt.get(receipt, ())
+        return any(row.child_id in (EVERY_CHILD, child_id) for row in rows)
+
     def ends_event(self, receipt: UUID) -> bool:
         """Whether an event as a whole was retracted or decided."""
         return any(row.child_id == EVERY_CHILD for row in self._by_receipt.get(receipt, ()))
@@ -180,7 +185,10 @@ _HIT = f"""
           join notifier.obligation o on o.receipt = e.receipt
          where e.kind <> 'found' and not (e.kind = 'closed' and o.profile = '{RECEIPT}')
            and (e.child_id = '{EVERY_CHILD}' or o.child_id = e.child_id
-                or (o.chain = e.child_id and not (o.shared and {_FOR_ANOTHER})))
+                or (o.chain = e.child_id and not (o.shared and {_FOR_ANOTHER}))
+                -- What went to a new worker ends with that from which it came.
+                or exists (select from notifier.obligation f
+                            where f.id = o.chain and f.reallocated_from = e.child_id))
          union all
         select o.id, e.kind from {_ENDINGS}
           join notifier.obligation o on o.child_id = e.child_id

@@ -108,6 +108,8 @@ class Obligation(Row, table=True):
     Who stands in for the first has its rung too, 0. A later rung is given `given_minutes` from when
     it was really sent, and at least until `given_until`. `deferred_at`: its deadline passed, and
     the next waits for the end of quiet hours.
+    Where a child was reallocated, `reallocated_by` is the assignment: the former worker's notice
+    ended with it, `reallocated_to` the new one's, which is `reallocated_from` the first of all.
     `number` is its place in the mailbox's cursor, given when it is first collected by cursor. Told
     by telephone counts as acknowledged (`acknowledged_at`); `state` goes on saying how far the
     notice itself came.
@@ -163,6 +165,9 @@ class Obligation(Row, table=True):
     decline_reason: str | None = None
     decline_text: str | None = None
     filing_reminded_at: datetime | None = _time_or_none()
+    reallocated_by: UUID | None = None
+    reallocated_from: UUID | None = None
+    reallocated_to: UUID | None = None
 
 
 class Mailbox(Row, table=True):
@@ -250,6 +255,19 @@ class Attempt(Row, table=True):
     status: int | None = None
     late: bool
     headers: dict[str, str] | None = Field(default=None, sa_type=JSONB)
+
+
+class Relieved(Row, table=True):
+    """An assignment that ended with a later one, `by_receipt`: who has the child since."""
+
+    __tablename__ = "relieved"
+    __table_args__ = _IN_SCHEMA
+
+    assignment: UUID = Field(primary_key=True)
+    by_receipt: UUID = Field(primary_key=True)
+    organisation: str
+    name: str
+    assigned_at: datetime = _time()
 
 
 class Standing(Row, table=True):

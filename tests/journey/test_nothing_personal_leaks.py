@@ -127,6 +127,12 @@ async def _send_everything(scene: Watched) -> None:
     await scene.accept(linked)
     await scene.accept(about(marked_event("order.recorded", SOURCE), second))
     await scene.accept(marked_event("record.answered", SOURCE))
+    assigned = about(marked_event("worker.assigned", SOURCES["social-care"]), second)
+    await scene.accept(assigned)
+    taken = about(marked_event("worker.assigned", SOURCES["social-care"]), second)
+    post = {"role": "social-worker", "organisation": MASH}
+    taken["data"].update(worker=post, previous=post, assignedAt=now().isoformat())
+    await scene.accept(taken)
     await settled(scene.fleet.database)
     through_an_adult = marked_event("domestic-abuse.recorded", SOURCE, children=[])
     adult = {part: linked["data"]["adult"][part] for part in ("name", "dateOfBirth")}

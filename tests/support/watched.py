@@ -52,6 +52,7 @@ SENT_BY = {
     "relationship.asserted": "school",
     "order.recorded": "police",
     "record.answered": "police",
+    "worker.assigned": "social-care",
     "event.retracted": "police",
 }
 PURPOSE = {"X-Purpose": make_mark()}

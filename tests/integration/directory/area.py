@@ -14,6 +14,8 @@ NURSING, VISITING = "nursing-example", "visiting-example"
 HOSPITAL = "ods-y90009"
 OTHER_LA = "la-elsewhere"
 FAR_MASH = "la-faraway"
+TEAM_A, TEAM_B = "team-a-example", "team-b-example"
+PROBATION, OFFICE = "probation-example", "probation-office-example"
 
 AREA: tuple[dict[str, Any], ...] = (
     {"id": POLICE, "kind": "police", "name": "Example Police", "local_authority": MASH},
@@ -86,6 +88,10 @@ AREA: tuple[dict[str, Any], ...] = (
         "local_authority": MASH,
     },
     {"id": "team-example", "kind": "social-care", "name": "Exploitation Team"},
+    {"id": TEAM_A, "kind": "social-care", "name": "Team A", "local_authority": MASH},
+    {"id": TEAM_B, "kind": "social-care", "name": "Team B", "local_authority": MASH},
+    {"id": PROBATION, "kind": "probation", "name": "Probation", "local_authority": MASH},
+    {"id": OFFICE, "kind": "probation", "name": "Probation Office", "local_authority": MASH},
 )
 
 

@@ -244,6 +244,27 @@ class Stage:
         }
         return self.event("referral.decided", data, sender=sender, kind="social-care")
 
+    def assignment(
+        self,
+        child: dict[str, Any],
+        worker: str | None,
+        previous: str | None = None,
+        *,
+        reason: str = "reallocated",
+        sender: str = MASH,
+        kind: str = "social-care",
+        supersedes: UUID | None = None,
+        assigned_at: datetime | None = None,
+    ) -> EventAccepted:
+        """An agency says who has the child's case, by default from now on."""
+        data: dict[str, Any] = {
+            "child": child, "reason": reason, "assignedAt": (assigned_at or self.now).isoformat()
+        }  # fmt: skip
+        for name, post in (("worker", worker), ("previous", previous)):
+            if post is not None:
+                data[name] = {"role": "social-worker", "organisation": post}
+        return self.event("worker.assigned", data, sender=sender, kind=kind, supersedes=supersedes)
+
     def retraction(self, of: UUID) -> EventAccepted:
         """An event is taken back."""
         return self.event("event.retracted", {"reason": "sent-in-error"}, supersedes=of)

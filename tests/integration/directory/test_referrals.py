@@ -9,7 +9,8 @@ import pytest
 from bus import Park, Retry
 from schemas.facts import EventAccepted
 from services.directory.decide import Decision
-from tests.integration.directory.area import FAR_MASH, MASH, SCHOOL_A
+from services.directory.settings import DirectorySettings
+from tests.integration.directory.area import AREA, FAR_MASH, MASH, SCHOOL_A
 from tests.integration.directory.stage import Stage
 
 RECEIPT = (SCHOOL_A, "referrer", "receipt")
@@ -175,3 +176,58 @@ async def test_an_interview_waits_for_its_found_and_is_about_nothing_else(stage:
     await stage.feed(report)
     with pytest.raises(Park):
         await stage.feed(interview(report.receipt))
+
+
+MANAGER = "school-manager-example"
+MANAGER_TOLD = (MANAGER, "referrer-manager", "referrer-outcome")
+
+
+async def _with_manager(stage: Stage, *, of_record: bool) -> None:
+    """School A has a head's mailbox of its own; its record may name it."""
+    school = next(one for one in AREA if one["id"] == SCHOOL_A)
+    head = {"id": MANAGER, "kind": "school", "name": "Head", "local_authority": MASH}
+    stage.settings = DirectorySettings(units={SCHOOL_A: frozenset({MANAGER})})
+    stage.later(minutes=1)
+    await stage.organisations(head, {**school, "manager": MANAGER if of_record else None})
+    await stage.heard()
+
+
+@pytest.mark.parametrize("of_record", [True, False])
+async def test_the_referrers_manager_is_told_of_every_stage(stage: Stage, of_record: bool) -> None:
+    await _with_manager(stage, of_record=of_record)
+    pupil = await stage.child()
+    named = {} if of_record else {"referrerManager": MANAGER}
+    referral = stage.referral(pupil.sent(), **named)
+    assert MANAGER not in (await stage.feed(referral)).organisations(), "a receipt is the sender's"
+    for said in (stage.triage, stage.decision, stage.assessment):
+        heard = await stage.feed(said(referral.receipt))
+        assert heard.told() == {OUTCOME, MANAGER_TOLD}
+
+
+async def test_another_agencys_mailbox_is_no_manager_of_the_referrer(stage: Stage) -> None:
+    pupil = await stage.child()
+    referral = stage.referral(pupil.sent(), referrerManager="urn-900002")
+    await stage.feed(referral)
+    heard = await stage.feed(stage.decision(referral.receipt))
+    assert heard.told() == {OUTCOME}
+    assert heard.reasons == ["manager-of-another"]
+
+
+async def test_a_member_of_the_public_has_no_manager(stage: Stage) -> None:
+    await _with_manager(stage, of_record=True)
+    pupil = await stage.child()
+    referral = stage.referral(pupil.sent(), referrerIsPublic=True, referrerManager=MANAGER)
+    await stage.feed(referral)
+    heard = await stage.feed(stage.triage(referral.receipt), stage.decision(referral.receipt))
+    assert heard.told() == set()
+
+
+async def test_an_outcome_may_be_withheld_from_the_manager_alone(stage: Stage) -> None:
+    await _with_manager(stage, of_record=True)
+    pupil = await stage.child()
+    referral = stage.referral(pupil.sent())
+    await stage.feed(referral)
+    wish = [{"role": "referrer-manager", "reason": "Synthetic."}]
+    heard = await stage.feed(stage.decision(referral.receipt, withholdFrom=wish))
+    assert heard.told() == {OUTCOME}
+    assert heard.withheld() == {MANAGER: "Synthetic."}

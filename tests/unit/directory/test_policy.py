@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from schemas.catalogue import EVENT_TYPES
 from schemas.facts import EventAccepted, Profile, Sender
 from schemas.organisations import Organisation
+from services.directory.allocations import Allocation
 from services.directory.evaluate import evaluate
 from services.directory.find_recipients import CONDITIONS, FINDERS
 from services.directory.organisations import Organisations
@@ -65,6 +66,7 @@ class Scene:
     data: dict[str, Any] = field(default_factory=dict)
     sent: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    worker: str | None = None
 
     def at(self, event_type: str) -> Situation:
         """The situation of this scene in an event."""
@@ -84,7 +86,13 @@ class Scene:
         known = Organisations(Organisation.model_validate(one) for one in AREA)
         enrolments = [Enrolment(CHILD, *one) for one in self.enrolments]
         settings = DirectorySettings.model_validate(self.settings)
-        return Situation(Case(event, 0, child), enrolments, known, settings, TODAY)
+        at = datetime(2026, 3, 1, tzinfo=UTC)
+        workers = (
+            (Allocation(UUID(int=3), CHILD, "mash", self.worker, "social-worker", at, at, at),)
+            if self.worker
+            else ()
+        )
+        return Situation(Case(event, 0, child), enrolments, known, settings, TODAY, workers=workers)
 
 
 PUPIL = Scene()
@@ -98,6 +106,9 @@ PATIENT = Scene(sent={"gp": {"odsCode": "Y90001"}}, settings=SIGNED)
 GRADED = Scene(data={"grade": "high"})
 TEAMED = Scene(settings={"exploitation_teams": {"mash": "team"}})
 
+ALLOCATED = Scene(worker="team")
+ELSEWHERE_ALLOCATED = Scene(worker="practice")
+
 MISSING: dict[str, tuple[Scene, str, str, Scene]] = {
     "school": (PUPIL, "school", "school", AT_HOME),
     "school-nursing": (PUPIL, "nursing", "school-nursing", TODDLER),
@@ -106,6 +117,7 @@ MISSING: dict[str, tuple[Scene, str, str, Scene]] = {
     "exploitation-team": (TEAMED, "team", "exploitation-team", PUPIL),
     "other-area": (ELSEWHERE, "far", "other-area", PUPIL),
     "responsible-authority": (IN_CARE, "far", "responsible-authority", PUPIL),
+    "worker": (ALLOCATED, "team", "allocated-worker", PUPIL),
     "emergency-department": (
         GRADED, "hospital", "emergency-department", Scene(data={"grade": "low"}),
     ),
@@ -121,6 +133,7 @@ LINES: dict[str, tuple[Scene, str, str, Scene]] = {
     "da-mash": (PUPIL, "mash", "mash", ELSEWHERE),
     "da-other-area": (ELSEWHERE, "far", "other-area", PUPIL),
     "da-responsible-authority": (IN_CARE, "far", "responsible-authority", PUPIL),
+    "da-worker": (ALLOCATED, "team", "allocated-worker", ELSEWHERE_ALLOCATED),
     "da-early-years": (NURSERY, "nursery", "early-years", Scene(NURSERY.enrolments)),
     "da-general-practice": (PATIENT, "practice", "general-practice", Scene(sent=PATIENT.sent)),
     **{f"mr-{who}": case for who, case in MISSING.items()},
@@ -128,11 +141,13 @@ LINES: dict[str, tuple[Scene, str, str, Scene]] = {
     "rs-mash": (PUPIL, "mash", "mash", ELSEWHERE),
     "rs-other-area": (ELSEWHERE, "far", "other-area", PUPIL),
     "rs-responsible-authority": (IN_CARE, "far", "responsible-authority", PUPIL),
+    "rs-worker": (ALLOCATED, "team", "allocated-worker", PUPIL),
+    "mf-worker": (ALLOCATED, "team", "allocated-worker", PUPIL),
 }  # fmt: skip
 
 BY_HISTORY = {
     "mu-told", "mf-told", "rs-receipt", "rt-referrer", "rd-referrer", "ac-referrer", "er-told",
-    "co-told",
+    "co-told", "wa-worker", "rt-manager", "rd-manager", "ac-manager",
 }  # fmt: skip
 """Found by what was told before: tested on a database, in tests/integration/directory."""
 
@@ -154,7 +169,7 @@ def test_every_line_has_its_test() -> None:
 
 
 def test_every_word_of_the_table_is_known_to_the_code() -> None:
-    history = {Recipient.REFERRER, Recipient.TOLD}
+    history = {Recipient.REFERRER, Recipient.MANAGER, Recipient.TOLD, Recipient.ASSIGNED}
     assert FINDERS.keys() | history == set(Recipient)
     later = {When.PROFESSIONAL, When.NO_LONGER_ENTITLED}
     assert CONDITIONS.keys() | later == set(When)

@@ -88,3 +88,18 @@ def test_a_number_of_two_that_both_stand_names_neither() -> None:
     present = one.numbered("10000001")
     assert present is not None
     assert present.organisation.id == "urn-900002"
+
+
+def test_an_authoritys_social_care_is_who_serves_the_area_and_not_one_of_its_teams() -> None:
+    known = Organisations(
+        Organisation.model_validate(one)
+        for one in (
+            {"id": "council", "kind": "local-authority", "name": "Council"},
+            {"id": "a-team", "kind": "social-care", "name": "A", "local_authority": "council"},
+            {"id": "mash", "kind": "social-care", "name": "MASH", "local_authority": "council",
+             "covers_postcodes": ("ZZ9",)},
+        )
+    )  # fmt: skip
+    found = known.social_care_of("council")
+    assert found is not None
+    assert found.id == "mash"

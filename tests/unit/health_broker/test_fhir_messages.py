@@ -11,7 +11,7 @@ import pytest
 from fhir.resources.R4B.bundle import Bundle
 
 from schemas.examples import load
-from schemas.facts import EventAddressed, Profile
+from schemas.facts import Digest, EventAddressed, Profile
 from schemas.profiles import (
     Content,
     HealthMinimal,
@@ -22,6 +22,7 @@ from schemas.profiles import (
 )
 from services.health_broker.fhir import Rendered, codes, find_faults, render_message
 from tests.unit.health_broker.samples import (
+    AT,
     addressed,
     components,
     envelope,
@@ -276,7 +277,11 @@ def test_social_care_is_never_said_to_be_informed_when_that_is_not_known() -> No
     "profile", sorted(set(Profile) - set(MESSAGES) - {Profile.REFERRER_OUTCOME})
 )
 def test_other_profiles_have_no_message(profile: Profile) -> None:
-    event = addressed("domestic-abuse.recorded")
+    of_worker = profile is Profile.WORKER_DIGEST
+    event = addressed(
+        "worker.assigned" if of_worker else "domestic-abuse.recorded",
+        digest=Digest(since=AT) if of_worker else None,
+    )
     content = render(profile, event)
     assert render_message(content, envelope(event)) is None
 

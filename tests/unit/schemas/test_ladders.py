@@ -12,7 +12,7 @@ import pytest
 from schemas.catalogue import validate_data
 from schemas.errors import InvalidData
 from schemas.examples import load
-from schemas.facts import ChildIdentity, EventAddressed, Sender
+from schemas.facts import ChildIdentity, Digest, EventAddressed, Sender
 from schemas.ladders import find_ladder_faults
 from schemas.organisations import (
     NARROWER,
@@ -100,6 +100,7 @@ def addressed(event_type: str) -> EventAddressed:
                 nhs_verified=True,
             ),
             "supersedes": UUID(int=9), "recipients": (), "data": example["data"],
+            "digest": Digest(since=datetime(2025, 3, 2, tzinfo=UTC)),
         }
     )  # fmt: skip
 
@@ -112,6 +113,7 @@ EVENT_OF = {
     Profile.MISSING_ALERT: "missing.reported",
     Profile.MISSING_FOUND: "missing.found",
     Profile.REFERRER_OUTCOME: "referral.decided",
+    Profile.WORKER_DIGEST: "worker.assigned",
 }
 
 FROM_SCHOOL = {"incidentAt": "attendedAt"}

@@ -25,6 +25,7 @@ EVERYBODY_MAY_SEND = {
     "referral.submitted",
     "relationship.asserted",
     "record.answered",
+    "worker.assigned",
     "event.retracted",
     "organisation.changed",  # Of its own record; intake and the directory look.
 }

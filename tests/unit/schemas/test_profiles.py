@@ -10,10 +10,11 @@ import pytest
 from schemas.blocks import OrderInForce, PersonName
 from schemas.catalogue import EVENT_TYPES, validate_data
 from schemas.examples import load
-from schemas.facts import ChildIdentity, EventAddressed, Profile, Sender
+from schemas.facts import ChildIdentity, Digest, DigestLine, EventAddressed, Profile, Sender
+from schemas.organisations import RecipientRole
 from schemas.profiles import HANDLING, MODELS, NothingToRender, render
 from schemas.profiles.texts import told_texts
-from tests.unit.schemas.marked_events import EARLIER, MARKED
+from tests.unit.schemas.marked_events import EARLIER, MARKED, marked_child
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 RECEIPT = UUID("00000000-0000-5000-8000-000000000001")
@@ -175,12 +176,49 @@ def test_a_withdrawal_names_what_it_withdraws() -> None:
     assert render(Profile.WITHDRAWAL, addressed).as_json()["withdraws"] == str(EARLIER)
 
 
+def address_digest() -> EventAddressed:
+    """An assignment in which every text is a mark, with a digest of one event."""
+    line = DigestLine(
+        receipt=EARLIER, event_type="domestic-abuse.recorded", occurred_at=NOW,
+        told=(RecipientRole.SCHOOL,), unconfirmed=(RecipientRole.SCHOOL,), follows=True,
+    )  # fmt: skip
+    data = {
+        "child": marked_child("c1"),
+        "reason": "reallocated",
+        "worker": {"role": "social-worker", "organisation": "workerunit"},
+        "previous": {"role": "social-worker", "organisation": "previousunit"},
+        "assignedAt": "2006-06-06T06:06:06Z",
+        "contact": MARKED["referral.decided"]["contact"],
+    }
+    identity = ChildIdentity(
+        given_name="c1given", family_name="c1family", date_of_birth=date(2013, 3, 4)
+    )
+    digest = Digest(since=NOW, takes_over=("previousunit",), mash=True, lines=(line,))
+    return address("worker.assigned", data, identity=identity, digest=digest)
+
+
+def test_a_digest_tells_references_classes_and_codes_of_one_child() -> None:
+    addressed = address_digest()
+    assert told(Profile.WORKER_DIGEST, addressed) == NAMED | CONTACT | {"2006-06-06"}
+    content = render(Profile.WORKER_DIGEST, addressed).as_json()
+    assert content["events"] == [
+        {"receipt": str(EARLIER), "eventType": "domestic-abuse.recorded",
+         "occurredAt": "2026-11-23T12:00:00Z", "told": ["school"], "follows": True,
+         "unconfirmed": ["school"]},
+    ]  # fmt: skip
+    assert "previousunit" not in json.dumps(content)
+
+
 @pytest.mark.parametrize("profile", Profile)
 def test_every_profile_carries_the_words_about_parents(profile: Profile) -> None:
     event_type = next(
         (event_type for told_by, event_type in MAY_TELL if told_by is profile), "missing.reported"
     )
-    content = render(profile, address(event_type, MARKED[event_type])).as_json()
+    if profile is Profile.WORKER_DIGEST:
+        addressed = address_digest()
+    else:
+        addressed = address(event_type, MARKED[event_type])
+    content = render(profile, addressed).as_json()
     assert content["handling"] == HANDLING == "Do not discuss with parents or carers."
     assert content["profile"] == profile
     assert content["receipt"] == str(RECEIPT)
