@@ -53,6 +53,13 @@ _MAY_DECIDE = text("""
        and role in ('mash', 'other-area', 'responsible-authority') limit 1""")
 
 
+_KEEP = text("""
+    insert into directory.answered (child_id, receipt, child_index)
+    select c.child, :receipt, c.position
+      from unnest(cast(:children as uuid[]), cast(:positions as int[])) c(child, position)
+        on conflict do nothing""")
+
+
 class _Answered(NamedTuple):
     position: int
     child_id: UUID
@@ -98,6 +105,14 @@ async def _tell_referrer(
     if not answered:
         question = Question(event, "referral-child-unknown")
         return list(await ask_people(session, partnership, [question]))
+    await session.execute(
+        _KEEP,
+        {
+            "receipt": event.receipt,
+            "children": [one.child_id for one in answered],
+            "positions": [one.position for one in answered],
+        },
+    )
     recipients: tuple[Addressee, ...] = ()
     questions: list[Question] = []
     # A member of the public is told that it was received, and no more.

@@ -35,9 +35,16 @@ MOST_LINES = 200
 
 _TOLD = text("""
     select a.receipt, min(a.child_index) as child_index,
-           array_agg(distinct a.role) filter (where a.withdrawn_at is null) as roles,
+           array_agg(distinct a.role) filter (where a.withdrawn_at is null and a.role is not null)
+               as roles,
            coalesce(bool_or(not t.replaced), false) as retracted
-      from directory.addressed a join directory.event e using (receipt)
+      from (select receipt, child_id, child_index, organisation, profile, part, role, withheld,
+                   withdrawn_at, withdrawn_because
+              from directory.addressed
+             union all
+            select receipt, child_id, child_index, null, 'answer', 'whole', null, null, null, null
+              from directory.answered) a
+      join directory.event e using (receipt)
       left join directory.tombstone t on t.receipt = a.receipt
      where a.child_id = :child and a.part = 'whole' and a.withheld is null
        and a.profile not in ('withdrawal', 'receipt', 'worker-digest')
@@ -132,11 +139,15 @@ async def _entitled(
     if taking.whole:
         allowed &= await _by_policy(session, partnership, taking, known)
     # What is said of a referral that is withheld is withheld with it.
-    blocked = {str(one.event.receipt) for one in known} - {str(one) for one in allowed}
+    listed = {str(one.event.receipt) for one in known}
+    blocked = listed - {str(one) for one in allowed}
     return {
         one.event.receipt
         for one in known
-        if one.event.receipt in allowed and _about(one.event) not in blocked
+        if one.event.receipt in allowed
+        and (about := _about(one.event)) not in blocked
+        # Of what nobody was told, the referral alone says that it is about this child.
+        and (one.row.roles or one.row.retracted or about in listed)
     }
 
 

@@ -273,6 +273,17 @@ class Allocation(SQLModel, table=True):
     recorded_at: datetime = Field(sa_type=_At)
 
 
+class Answered(SQLModel, table=True):
+    """What social care said of a child of a referral, whether or not anybody was told of it."""
+
+    metadata = metadata
+    __table_args__ = _OPTIONS
+
+    child_id: UUID = Field(primary_key=True)
+    receipt: UUID = Field(primary_key=True)
+    child_index: int
+
+
 class Credential(CredentialRow, table=True):
     """The key of a reviewer."""
 
@@ -302,6 +313,7 @@ TABLES: tuple[type[SQLModel], ...] = (
     Tombstone,
     Episode,
     Allocation,
+    Answered,
     Credential,
     Audit,
 )

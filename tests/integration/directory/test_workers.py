@@ -354,3 +354,19 @@ async def test_an_event_and_an_assignment_at_the_same_moment_wait_for_each_other
             for fact in heard.addressed
         )
         assert digested != told, "by one of the two, and by one only"
+
+
+async def test_what_was_decided_is_in_the_digest_though_the_referrer_was_told_nothing(
+    stage: Stage,
+) -> None:
+    pupil = await stage.child()
+    referral = stage.referral(pupil.sent(), referrerIsPublic=True)
+    await stage.feed(referral)
+    decision = stage.decision(referral.receipt)
+    assert (await stage.feed(decision)).told() == set()
+    stage.later(hours=1)
+    digest = digest_of(await stage.feed(stage.assignment(pupil.sent(), TEAM_A)))
+    assert {one.receipt: (one.said, one.told) for one in digest.lines} == {
+        referral.receipt: (None, ("mash",)),
+        decision.receipt: ("assessment", ()),
+    }

@@ -17,6 +17,11 @@ _STATEMENTS = (
         recorded_at timestamptz not null)""",
     """create index allocation_of_child
         on directory.allocation (child, agency, assigned_at desc, occurred_at desc)""",
+    """create table directory.answered (
+        child_id uuid not null,
+        receipt uuid not null,
+        child_index int not null,
+        primary key (child_id, receipt))""",
 )
 
 
@@ -26,4 +31,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("drop table directory.answered")
     op.execute("drop table directory.allocation")
