@@ -7,6 +7,7 @@ REFUSALS: dict[str, str] = {
     "unstorable": "Take out what cannot be stored, and send the event again.",
     "source-not-yours": "Send it with your own source, or with the credential of that source.",
     "type-not-allowed": "Another kind of agency sends this type; ask the partnership.",
+    "record-not-yours": "An organisation states its own record; ask its authority for another's.",
     "id-reused": "Send it with a new id, and with `supersedes` if it corrects the earlier event.",
     "not-json": "Send JSON in UTF-8, each name once in its object.",
     "invalid-batch": "Send a list of at least one event.",
