@@ -57,7 +57,10 @@ KINDS: dict[Recipient, frozenset[Kind]] = {
     Recipient.EMERGENCY_DEPARTMENTS: frozenset({Kind.HOSPITAL}),
     Recipient.EARLY_YEARS: frozenset({Kind.EARLY_YEARS}),
     Recipient.GENERAL_PRACTICE: frozenset({Kind.GENERAL_PRACTICE}),
+    Recipient.WORKER: frozenset({Kind.SOCIAL_CARE, Kind.LOCAL_AUTHORITY}),
+    Recipient.ASSIGNED: _ANY,
     Recipient.REFERRER: _ANY,
+    Recipient.MANAGER: _ANY,
     Recipient.TOLD: _ANY,
 }
 """Organisations of which kinds a recipient's name may stand for."""

@@ -18,7 +18,7 @@ from services.directory.allocations import Allocation
 from services.directory.evaluate import evaluate
 from services.directory.find_recipients import CONDITIONS, FINDERS
 from services.directory.organisations import Organisations
-from services.directory.policy import Recipient, When, as_table, read_policy
+from services.directory.policy import KINDS, Recipient, When, as_table, read_policy
 from services.directory.register import RegisteredChild
 from services.directory.settings import DirectorySettings
 from services.directory.situation import Case, Enrolment, Situation
@@ -175,6 +175,10 @@ def test_every_word_of_the_table_is_known_to_the_code() -> None:
     assert CONDITIONS.keys() | later == set(When)
     events = {line.event for line in read_policy().lines}
     assert events - {"any correction"} <= EVENT_TYPES.keys()
+
+
+def test_of_every_recipient_it_is_known_what_kinds_it_may_be() -> None:
+    assert KINDS.keys() == set(Recipient)
 
 
 def test_domestic_abuse_never_goes_to_hospitals() -> None:
