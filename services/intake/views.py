@@ -48,7 +48,9 @@ class Outstanding(Named):
         "next-told, confirmed-on-its-ladder, person-must-telephone, withheld"
     )
     reason: str | None = Field(default=None, description="Why: a code.")
-    until: datetime | None = None
+    until: datetime | None = Field(
+        default=None, description="Absent while nothing has come of the notice yet."
+    )
     next_role: str | None = None
     next_organisation: str | None = None
 
