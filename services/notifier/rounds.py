@@ -105,9 +105,10 @@ class Rounds:
             await self._bell.wait()
             if len(self._next.done) < self._send.settle_size:
                 await asyncio.sleep(self._send.settle_linger_seconds)
+            # What comes while a round is written waits for the next, so that none is small while much
+            # is sent: a round costs the same for one as for hundreds.
             self._bell.clear()
-            while self._next.waits():
-                await self.settle_once()
+            await self.settle_once()
 
     async def settle_once(self) -> None:
         """One round."""
@@ -125,6 +126,7 @@ class Rounds:
             self._writing = set()
             if not committed:
                 self._next = now.then(self._next)
+                self._bell.set()
 
     async def _write(self, now: _Round) -> None:
         at = self._clock()
