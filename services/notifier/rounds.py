@@ -105,8 +105,8 @@ class Rounds:
             await self._bell.wait()
             if len(self._next.done) < self._send.settle_size:
                 await asyncio.sleep(self._send.settle_linger_seconds)
-            # What comes while a round is written waits for the next, so that none is small while much
-            # is sent: a round costs the same for one as for hundreds.
+            # What comes while a round is written waits for the next, so that none is small while
+            # much is sent: a round costs the same for one as for hundreds.
             self._bell.clear()
             await self.settle_once()
 
