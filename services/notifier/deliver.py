@@ -147,7 +147,9 @@ class Deliverer:
             self._bells.deliver.clear()
             now = time.monotonic()
             if now < self._look_past_at and self._left_alone(now)[0]:
-                await asyncio.sleep(self._look_past_at - now)
+                # Unless room is made for what is left alone, which is then claimed at once.
+                await wait(self._bells.deliver, self._look_past_at - now)
+                continue
             await self._refresh()
             if self._lanes.held < self._send.held_limit:
                 if await self.claim_once():
