@@ -196,10 +196,13 @@ async def test_it_is_probed_with_one_request_and_taken_up_again_in_order(
         await give_endpoint(database, receiver)
         receiver.answer(500, times=5)
         notices = await tell(database, 40)
+        # A delay is anything up to the first: none may end while this runs.
         settings = group(
-            per_receiver=1, pause_after_failures=3, retry_first_seconds=3000.0,
+            per_receiver=1,
+            pause_after_failures=3,
+            retry_first_seconds=3000.0,
             retry_last_seconds=3000.0,
-        )  # fmt: skip - a delay is anything up to that, and none may end while this runs
+        )
         async with running(sending(database, settings)):
             await eventually(lambda: len(receiver.received) >= 40, what="all the others came")
             await eventually(
